@@ -1,0 +1,40 @@
+# The two commands are `make demo` and `make test`; everything they need is made by `make install`.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo up test check format clean
+
+help: ## what each command does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## the virtual environment, with everything in it
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("mx_pipeline needs Python 3.11, 3.12 or 3.13; say which with: make PYTHON=python3.12 " + "install")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m compileall -q -j 0 .venv/lib mx_pipeline >/dev/null || true # compiled, Dagster starts in half the time
+	@touch $@
+
+demo: $(INSTALLED) ## the main job, for real, on synthetic data; leaves nothing running
+	$(BIN)/mx-pipeline demo
+
+up: $(INSTALLED) ## the same, and it stays up
+	$(BIN)/mx-pipeline up
+
+test: $(INSTALLED) ## all tests that need nothing but Python
+	$(BIN)/python -m pytest -m "not system"
+
+check: $(INSTALLED) ## lint, format, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## let ruff put the code in its format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+clean: ## forget the virtual environment and the local data
+	rm -rf .venv .mx

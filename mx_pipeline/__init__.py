@@ -1,0 +1,1 @@
+"""Every merchant's MX Merchant payments and invoices in Postgres: enriched, isolated, provably complete."""

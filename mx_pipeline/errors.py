@@ -1,0 +1,168 @@
+"""
+Everything that can go wrong, in one tree, split by the caller's only question: may I try again?
+
+* MxPipelineError
+  x MxApiError               the vendor gave no usable answer
+    + MxUnavailable            ... this time; a later attempt may succeed
+      - MxUnreachable            ... no connection could be made
+      - MxTimedOut               ... the call's total deadline passed
+      - MxBadResponse            ... the body was cut short or is not JSON
+      - MxMaintenance            ... a web page came instead of an answer
+      - MxRateLimited            ... until `retry_after_seconds` have passed
+    + MxRejected               ... and never will for this request
+      - MxCredentialsRefused     ... nor for any other with this key
+      - MxForbidden              ... this key's role may not ask for it
+      - MxNotFound               ... no such record, or not this merchant's
+      - MxContractBroken         ... the answer is not of the documented shape
+  x WarehouseError           Postgres refused a statement
+    + WarehouseUnavailable     ... this time: no connection, a lock, a restart
+    + WarehouseNotReady        ... until someone migrates it or gives it its key
+    + UnsafeRole               ... this login bypasses row-level security
+  x UnknownMerchant          no such tenant, or it is not active
+  x BadInput                 what was asked cannot be done as asked; the message says what to type
+  x BadSettings              an environment variable is missing or wrong
+  x SealBroken               a sealed secret does not open with these keys for this merchant
+  x LocalFailed              a part that this machine runs for us did not start
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MxPipelineError(Exception):
+    """Anything that this package raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+    """A stable word for tables, logs and HTTP answers."""
+
+
+class MxApiError(MxPipelineError):
+    """The vendor gave no usable answer. The message holds no credential, body or name."""
+
+    code = "mx_error"
+
+
+class MxUnavailable(MxApiError):
+    """No answer this time; a later attempt may succeed."""
+
+    code = "mx_unavailable"
+
+
+class MxUnreachable(MxUnavailable):
+    """No connection to the vendor's host could be made."""
+
+    code = "mx_unreachable"
+
+
+class MxTimedOut(MxUnavailable):
+    """The call's total deadline passed before the whole answer was here."""
+
+    code = "mx_timed_out"
+
+
+class MxBadResponse(MxUnavailable):
+    """The body was cut short, too large, or no JSON; nothing of it was used."""
+
+    code = "mx_bad_response"
+
+
+class MxMaintenance(MxUnavailable):
+    """A web page came instead of an answer."""
+
+    code = "mx_maintenance"
+
+
+class MxRateLimited(MxUnavailable):
+    """The vendor asks for fewer calls."""
+
+    code = "mx_rate_limited"
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        """`retry_after_seconds`: what the answer asked for, already parsed; None where it asked for nothing."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class MxRejected(MxApiError):
+    """The vendor will never answer this request."""
+
+    code = "mx_rejected"
+
+
+class MxCredentialsRefused(MxRejected):
+    """The vendor does not know this key; no request with it will succeed."""
+
+    code = "mx_credentials_refused"
+
+
+class MxForbidden(MxRejected):
+    """The key is good, but its role may not ask for this."""
+
+    code = "mx_forbidden"
+
+
+class MxNotFound(MxRejected):
+    """No such record, or not this merchant's: the vendor does not tell the two apart (`mx_api.md` 9.6)."""
+
+    code = "mx_not_found"
+
+
+class MxContractBroken(MxRejected):
+    """The answer is JSON, but not of the shape that the vendor documents."""
+
+    code = "mx_contract_broken"
+
+
+class WarehouseError(MxPipelineError):
+    """Postgres refused a statement."""
+
+    code = "warehouse_error"
+
+
+class WarehouseUnavailable(WarehouseError):
+    """Postgres cannot be reached, or is busy with something that passes."""
+
+    code = "warehouse_unavailable"
+
+
+class WarehouseNotReady(WarehouseError):
+    """The schema is missing, older or newer than this program, or its logins have other passwords."""
+
+    code = "warehouse_not_ready"
+
+
+class UnsafeRole(WarehouseError):
+    """This login would bypass row-level security, so nothing runs with it."""
+
+    code = "unsafe_role"
+
+
+class UnknownMerchant(MxPipelineError):
+    """No such tenant, or it is not active."""
+
+    code = "unknown_merchant"
+
+
+class BadInput(MxPipelineError):
+    """What was asked cannot be done as asked; the message says what to type instead."""
+
+    code = "bad_input"
+
+
+class BadSettings(MxPipelineError):
+    """An environment variable is missing or wrong; the message names it."""
+
+    code = "bad_settings"
+
+
+class SealBroken(MxPipelineError):
+    """A sealed secret does not open: another key, another merchant's row, or a changed byte."""
+
+    code = "seal_broken"
+
+
+class LocalFailed(MxPipelineError):
+    """A part that this machine runs for us (Postgres, Dagster, the synthetic MX) did not start."""
+
+    code = "local_failed"

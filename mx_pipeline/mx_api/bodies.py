@@ -1,0 +1,89 @@
+"""Reads the body of one answer: whole or not at all, within the cap, out of its gzip and its BOM."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Protocol
+
+from mx_pipeline.errors import MxBadResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+READ_BYTES = 262_144
+UTF8_BOM = b"\xef\xbb\xbf"
+GZIP_WITH_HEADER = 31
+"""zlib's `wbits` for a gzip member, whose length and checksum zlib then verifies."""
+
+
+class Raw(Protocol):
+    """The unread body, as urllib3 has it."""
+
+    def read(self, amt: int, decode_content: bool | None = None) -> bytes:  # noqa: FBT001  (urllib3's signature)
+        """Up to that many bytes; none at the end. Raises if the body is shorter than announced."""
+        ...
+
+
+def read_body(raw: Raw, headers: Mapping[str, str], *, cap_bytes: int, asked: str) -> bytes:
+    """The decoded body in UTF-8."""
+    encoding = headers.get("Content-Encoding", "").strip().lower()
+    if encoding in ("gzip", "x-gzip"):
+        body = _unzipped(raw, cap_bytes, asked)
+    elif encoding in ("", "identity"):
+        body = _plain(raw, cap_bytes, asked)
+    else:
+        raise MxBadResponse(
+            f"{asked}: MX answered in an encoding that was not asked for; nothing of it was used."
+        )
+    return _in_utf8(body, headers.get("Content-Type", ""), asked).removeprefix(UTF8_BOM)
+
+
+def _plain(raw: Raw, cap_bytes: int, asked: str) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := raw.read(READ_BYTES, False):  # noqa: FBT003  (decode_content)
+        parts.append(part)
+        size += len(part)
+        if size > cap_bytes:
+            raise _too_large(asked, cap_bytes)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _unzipped(raw: Raw, cap_bytes: int, asked: str) -> bytes:
+    unzip = zlib.decompressobj(GZIP_WITH_HEADER)
+    parts: list[bytes] = []
+    room = cap_bytes + 1
+    try:
+        while packed := raw.read(READ_BYTES, False):  # noqa: FBT003  (decode_content)
+            if unzip.eof:
+                raise MxBadResponse(
+                    f"{asked}: more bytes came after the end of MX's gzip; nothing of it was used."
+                )
+            # Never more than the room that is left: a bomb stops here, before it unfolds.
+            part = unzip.decompress(packed, room)
+            parts.append(part)
+            room -= len(part)
+            if room <= 0:
+                raise _too_large(asked, cap_bytes)
+    except zlib.error as error:
+        raise MxBadResponse(f"{asked}: MX's gzip is broken; nothing of it was used.") from error
+    if parts and (unzip.unused_data or not unzip.eof):
+        raise MxBadResponse(f"{asked}: MX's gzip does not end where the body ends; nothing of it was used.")
+    return b"".join(parts)
+
+
+def _in_utf8(body: bytes, content_type: str, asked: str) -> bytes:
+    """Every known answer is UTF-8; one that says it is something else is taken at its word."""
+    _, found, charset = content_type.lower().partition("charset=")
+    charset = charset.partition(";")[0].strip(" \"'")
+    if not found or charset in ("", "utf-8", "utf8", "us-ascii"):
+        return body
+    try:
+        return body.decode(charset).encode()
+    except (LookupError, ValueError):
+        pass  # the error would hold the body, so it is not kept as a cause
+    raise MxBadResponse(f"{asked}: MX's answer is not in the character set that it names.")
+
+
+def _too_large(asked: str, cap_bytes: int) -> MxBadResponse:
+    return MxBadResponse(f"{asked}: MX's answer is larger than {cap_bytes} bytes; nothing of it was used.")

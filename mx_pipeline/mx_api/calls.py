@@ -1,0 +1,85 @@
+"""What one call to the vendor may cost, what is told about it, and who may hold it back."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+Endpoint: TypeAlias = Literal[
+    "payment_list", "payment_detail", "invoice_list", "invoice_detail", "credentials"
+]
+
+
+class CallLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long, how large and how often; each limit holds for one HTTP request unless it says otherwise."""
+
+    connect_timeout_seconds: float = 5
+    """Per address of the vendor's host; a TLS handshake has as long again."""
+    total_deadline_seconds: float = 30
+    """From before the connection until the last byte, however slowly the bytes drip."""
+    body_cap_bytes: int = 20_000_000
+    """Of the decoded body; the largest page seen (1,000 payments) is 1 to 2 MB."""
+    tries: int = 5
+    tries_after_nonsense: int = 3
+    """After a body that was cut, or a web page: what is wrong there seldom mends within seconds."""
+    backoff_base_seconds: float = 0.5
+    backoff_cap_seconds: float = 20
+    retry_after_cap_seconds: float = 60
+    """If MX asks for a longer pause, the caller is told at once instead of waiting here."""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request that was sent, successful or not; each retry is one more."""
+
+    endpoint: Endpoint
+    outcome: str
+    """`ok`, or the code of the error that it ended in."""
+    status: int | None
+    """None where no whole answer came."""
+    seconds: float
+    """From taking a connection to the last byte of the body."""
+    bytes: int
+    """Of the decoded body; 0 where no whole answer came."""
+    retry_after_seconds: float | None = None
+    date: str | None = None
+    """The answer's own Date header, as sent: the vendor's clock."""
+
+
+class OnCall(Protocol):
+    """Told about every request, from whichever thread sent it; must be quick and must not raise."""
+
+    def __call__(self, call: Call, /) -> None:
+        """Take note of the call."""
+        ...
+
+
+class Gate(Protocol):
+    """Decides when a request may go out. An adaptive budget, shared pauses and a breaker fit behind it."""
+
+    def slot(self) -> AbstractContextManager[object]:
+        """Wait for a place, keep it while one request is in flight; may raise MxUnavailable instead."""
+        ...
+
+    def saw(self, call: Call) -> None:
+        """Learn from how that request ended."""
+        ...
+
+
+class OpenGate:
+    """Lets everything through and learns nothing."""
+
+    def slot(self) -> AbstractContextManager[object]:
+        """Never waits."""
+        return _FREE
+
+    def saw(self, call: Call) -> None:
+        """Nothing to learn."""
+
+
+_FREE = nullcontext()
+
+
+def heard_by_nobody(_call: Call, /) -> None:
+    """The listener of a client that was given none."""

@@ -1,0 +1,169 @@
+"""The vendor's read API for one merchant: lists as walks, details as records, every answer judged."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from mx_pipeline.errors import BadSettings
+from mx_pipeline.mx_api.answers import Asked
+from mx_pipeline.mx_api.calls import CallLimits, Endpoint, OpenGate, heard_by_nobody
+from mx_pipeline.mx_api.decoding import Decoding, open_envelope
+from mx_pipeline.mx_api.paging import Ask, Pages
+from mx_pipeline.mx_api.transport import Credential, Transport
+from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Self
+
+    from mx_pipeline.mx_api.answers import Answer
+    from mx_pipeline.mx_api.calls import Gate, OnCall
+    from mx_pipeline.mx_api.decoding import Envelope
+
+D = TypeVar("D", PaymentDetail, InvoiceDetail)
+
+API_PATH = "/checkout/v3/"
+PAYMENTS_PER_PAGE = 1000
+"""The largest page that public clients of the vendor ask for (`mx_api.md` 2.0)."""
+INVOICES_PER_PAGE = 500
+
+
+class MxClient:
+    """One merchant's window on MX Merchant. Safe to share among up to 32 threads."""
+
+    def __init__(  # noqa: PLR0913  (all keyword-only)
+        self,
+        *,
+        base_url: str,
+        consumer_key: str,
+        consumer_secret: str,
+        merchant_id: int,
+        limits: CallLimits | None = None,
+        on_call: OnCall = heard_by_nobody,
+        gate: Gate | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        ca_file: Path | None = None,
+    ) -> None:
+        """`base_url`: scheme and host; `sleep`: waits between tries; `ca_file`: instead of certifi's."""
+        credential = Credential(consumer_key, consumer_secret)
+        # A traceback with locals of what follows must not show them.
+        del consumer_key, consumer_secret
+        self.merchant_id = merchant_id
+        self._base_url = _scheme_and_host(base_url)
+        self._transport = Transport(
+            base_url=self._base_url,
+            credential=credential,
+            limits=limits or CallLimits(),
+            gate=gate or OpenGate(),
+            on_call=on_call,
+            sleep=sleep,
+            ca_file=ca_file,
+        )
+        self._payments = Decoding(
+            Payment,
+            stream="payments",
+            merchant_id=merchant_id,
+            keys_sent_once=("id", "created", "amount", "status"),
+        )
+        self._payment_details = Decoding(
+            PaymentDetail,
+            stream="payment_details",
+            merchant_id=merchant_id,
+            keys_sent_once=("created", "amount", "status"),
+        )
+        self._invoices = Decoding(
+            Invoice,
+            stream="invoices",
+            merchant_id=merchant_id,
+            keys_sent_once=("id", "invoiceNumber", "status", "totalAmount"),
+        )
+        # Its purchases and payments have `id`, `created` and `status` of their own.
+        self._invoice_details = Decoding(
+            InvoiceDetail,
+            stream="invoice_details",
+            merchant_id=merchant_id,
+            keys_sent_once=("invoiceNumber", "paidAmount"),
+        )
+
+    def __repr__(self) -> str:
+        """Whose and where; never the key."""
+        return f"MxClient(merchant_id={self.merchant_id}, base_url={self._base_url!r})"
+
+    def __enter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections that are kept open."""
+        self._transport.close()
+
+    def list_payments(
+        self, *, page_size: int = PAYMENTS_PER_PAGE, limit: int | None = None, offset: int = 0
+    ) -> Pages[Payment]:
+        """The payments, newest first; nothing is asked before the first page is taken."""
+        return Pages(
+            lambda ask: self._list("payment_list", "payment", ask),
+            self._payments.row,
+            page_size=page_size,
+            limit=limit,
+            offset=offset,
+        )
+
+    def list_invoices(
+        self, *, page_size: int = INVOICES_PER_PAGE, limit: int | None = None, offset: int = 0
+    ) -> Pages[Invoice]:
+        """The invoices, newest first; nothing is asked before the first page is taken."""
+        return Pages(
+            lambda ask: self._list("invoice_list", "invoice", ask),
+            self._invoices.row,
+            page_size=page_size,
+            limit=limit,
+            offset=offset,
+        )
+
+    def get_payment(self, payment_id: int) -> PaymentDetail | RefusedRecord:
+        """One payment with its invoice ids; raises MxNotFound where it is absent or another merchant's."""
+        return self._get("payment_detail", "payment", payment_id, self._payment_details)
+
+    def get_invoice(self, invoice_id: int) -> InvoiceDetail | RefusedRecord:
+        """One invoice with its purchases; raises MxNotFound where it is absent or another merchant's."""
+        return self._get("invoice_detail", "invoice", invoice_id, self._invoice_details)
+
+    def check_credentials(self) -> None:
+        """Ask for one invoice, as the vendor's own practice is; raises where the key is not good for this merchant."""
+        self._list("credentials", "invoice", Ask("walk", 0, 1))
+
+    def _list(self, endpoint: Endpoint, path: str, ask: Ask) -> Envelope:
+        asked = Asked(endpoint)
+
+        def read(answer: Answer) -> Envelope:
+            return open_envelope(asked, answer)
+
+        query = f"merchantId={self.merchant_id}&limit={ask.limit}&offset={ask.offset}"
+        return self._transport.get(asked, f"{API_PATH}{path}?{query}", read)
+
+    def _get(self, endpoint: Endpoint, path: str, mx_id: int, decoding: Decoding[D]) -> D | RefusedRecord:
+        asked = Asked(endpoint, mx_id)
+
+        def read(answer: Answer) -> D | RefusedRecord:
+            return decoding.detail(asked, answer)
+
+        return self._transport.get(asked, f"{API_PATH}{path}/{mx_id}?merchantId={self.merchant_id}", read)
+
+
+def _scheme_and_host(base_url: str) -> str:
+    """Only that: a path would be doubled, and a user or a query would be sent to MX and written to logs."""
+    parts = urlsplit(base_url)
+    is_more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname or is_more:
+        raise BadSettings(
+            "The URL of MX's API is a scheme and a host, such as https://api.mxmerchant.com, no more."
+        )
+    return f"{parts.scheme}://{parts.netloc}"

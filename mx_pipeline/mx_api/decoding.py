@@ -1,0 +1,216 @@
+"""
+Bytes to records: the envelope first, then each record alone, so that one bad record never fails a page.
+
+Fast where the vendor keeps to its ways (one typed decode and cheap checks, under 10 µs a record), careful
+where it does not; what neither way can take in becomes a RefusedRecord with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import msgspec
+
+from mx_pipeline.errors import MxBadResponse, MxContractBroken
+from mx_pipeline.mx_api.careful import CannotTakeIn, Tree, convert, parse, purchases_as_sent
+from mx_pipeline.mx_api.shapes import shape_of
+from mx_pipeline.mx_api.soundness import LooseNumbers, Soundness
+from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
+
+if TYPE_CHECKING:
+    from mx_pipeline.mx_api.answers import Answer, Asked
+
+R = TypeVar("R", Payment, PaymentDetail, Invoice, InvoiceDetail)
+
+NOT_TYPED = (ValueError, ArithmeticError, RecursionError)
+"""What msgspec raises for a record that it cannot type (its own errors are ValueErrors)."""
+ROW_COUNT = re.compile(rb"\s*[0-9]{1,15}\s*")
+KEYS_QUOTED_AT_MOST = 100
+DECIMAL_EXPONENT_AT_MOST = 30
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A list's rows as they came, not yet read: bytes, or trees where the page needed the careful way."""
+
+    rows: list[msgspec.Raw] | list[object]
+    record_count: int | None
+    sent_at: float
+    notes: tuple[str, ...] = ()
+    """What was odd about the page as a whole."""
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    records: list[msgspec.Raw]
+    record_count: msgspec.Raw | None = None
+
+
+class _Lines(msgspec.Struct):
+    purchases: list[dict[str, object]] | None = None
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if abs(number.adjusted()) > DECIMAL_EXPONENT_AT_MOST:
+        raise ValueError("out of range")
+    return number
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_lines = msgspec.json.Decoder(_Lines, float_hook=_decimal)
+
+
+def open_envelope(asked: Asked, answer: Answer) -> Envelope:
+    """The rows of a list's answer; raises for half a JSON and for any other shape, and never means "0 rows"."""
+    try:
+        envelope = _envelope.decode(answer.body)
+    except (ValueError, RecursionError):
+        pass  # the careful way finds out what is wrong
+    else:
+        count, notes = _row_count(b"" if envelope.record_count is None else bytes(envelope.record_count))
+        return Envelope(envelope.records, count, answer.sent_at, notes)
+
+    tree = _parsed(asked, answer)
+    rows = cast("Tree", tree).get("records") if isinstance(tree, dict) else None
+    if not isinstance(rows, list):
+        raise MxContractBroken(
+            f"{asked}: MX's answer has no list of records. Its API has changed; tell the maintainers."
+        )
+    count, notes = _row_count(str(cast("Tree", tree).get("recordCount")).encode())
+    return Envelope(cast("list[object]", rows), count, answer.sent_at, notes)
+
+
+def _parsed(asked: Asked, answer: Answer) -> object:
+    """As a tree; the errors of the parser hold the body, so they are not kept as causes."""
+    try:
+        return parse(answer.body)
+    except ValueError:
+        is_deep = False
+    except RecursionError:
+        is_deep = True
+    if is_deep:
+        raise MxContractBroken(f"{asked}: MX's answer is nested too deeply to be one of its answers.")
+    raise MxBadResponse(f"{asked}: MX's answer is not whole JSON; nothing of it was used. Try again later.")
+
+
+def _row_count(raw: bytes) -> tuple[int | None, tuple[str, ...]]:
+    if ROW_COUNT.fullmatch(raw):
+        return int(raw), ()
+    return None, (
+        "recordCount is missing" if raw in (b"", b"None", b"null") else "recordCount is not a count",
+    )
+
+
+class Decoding(Generic[R]):
+    """One stream's records, for one merchant."""
+
+    def __init__(
+        self, record_type: type[R], *, stream: str, merchant_id: int, keys_sent_once: tuple[str, ...]
+    ) -> None:
+        """`keys_sent_once`: keys that a sound record has once, at any depth; a second one is looked into."""
+        self._record_type: type[R] = record_type
+        self._stream = stream
+        self._merchant_id = merchant_id
+        self._keys_sent_once = tuple(f'"{key}"'.encode() for key in keys_sent_once)
+        self._shape = shape_of(record_type)
+        self._typed = msgspec.json.Decoder(record_type)
+        self._soundness = Soundness(self._shape)
+        self._loose_numbers = LooseNumbers(self._shape)
+        self._has_purchases = record_type is InvoiceDetail
+
+    def row(self, row: msgspec.Raw | object) -> R | RefusedRecord:
+        """One row of a list."""
+        if not isinstance(row, msgspec.Raw):
+            return self._carefully(row)
+        raw = bytes(row)
+        record = self._fast(raw)
+        if record is not None:
+            return record
+        try:
+            return self._carefully(parse(raw))
+        except UnicodeDecodeError:
+            return self._refused(None, "record: is not UTF-8")
+        except (ValueError, RecursionError):
+            return self._refused(None, "record: is not JSON that can be read")
+
+    def detail(self, asked: Asked, answer: Answer) -> R | RefusedRecord:
+        """The one record of a by-id answer."""
+        record = self._fast(answer.body)
+        if record is None:
+            tree = _parsed(asked, answer)
+            if not isinstance(tree, dict) or "id" not in tree:
+                raise MxContractBroken(
+                    f"{asked}: MX's answer is not a record. Its API has changed; tell the maintainers."
+                )
+            record = self._carefully(cast("Tree", tree))
+        if not isinstance(record, RefusedRecord) and id_of(record) != asked.record_id:
+            return RefusedRecord(
+                stream=self._stream, mx_id=asked.record_id, reason="id: is not the one asked for"
+            )
+        return record
+
+    def _fast(self, raw: bytes) -> R | None:
+        """None where this record needs the careful way."""
+        try:
+            record = self._typed.decode(raw)
+            if not self._soundness.passes(record) or record.merchant_id not in (None, self._merchant_id):
+                return None
+            if self._loose_numbers.may_be_in(raw) or b"\\u0000" in raw:
+                return None
+            for key in self._keys_sent_once:
+                if raw.count(key) > 1:
+                    return None
+            if b'""' in raw:
+                self._soundness.drop_empty_texts(record)
+            if self._has_purchases:
+                self._keep_lines(record, raw)
+        except NOT_TYPED:
+            return None
+        return record
+
+    def _keep_lines(self, record: R, raw: bytes) -> None:
+        """Each line and the invoice have one total; more means that a line has two."""
+        assert isinstance(record, InvoiceDetail)
+        lines = _lines.decode(raw).purchases or []
+        if raw.count(b'"totalAmount"') > len(lines) + 1:
+            raise CannotTakeIn("purchases: may have a key twice")
+        msgspec.structs.force_setattr(record, "purchases_as_sent", purchases_as_sent(lines))
+
+    def _carefully(self, tree: object) -> R | RefusedRecord:
+        try:
+            taken = convert(tree, self._shape)
+            if taken.get("merchantId", self._merchant_id) != self._merchant_id:
+                return self._refused(tree, "merchantId: is another merchant's")
+            record = msgspec.convert(taken, self._record_type)
+            if self._has_purchases:
+                lines = purchases_as_sent(cast("Tree", tree).get("purchases"))
+                msgspec.structs.force_setattr(record, "purchases_as_sent", lines)
+        except CannotTakeIn as reason:
+            return self._refused(tree, str(reason))
+        return record
+
+    def _refused(self, tree: object, reason: str) -> RefusedRecord:
+        came = cast("Tree", tree) if isinstance(tree, dict) else {}
+        mx_id = came.get("id")
+        if (
+            isinstance(mx_id, str)
+            and mx_id.isascii()
+            and mx_id.isdigit()
+            and len(mx_id) < KEYS_QUOTED_AT_MOST
+        ):
+            mx_id = int(mx_id)
+        is_id = isinstance(mx_id, int) and not isinstance(mx_id, bool) and 0 < mx_id < 2**63
+        return RefusedRecord(
+            stream=self._stream,
+            mx_id=cast("int", mx_id) if is_id else None,
+            reason=reason,
+            keys=tuple(key.encode("ascii", "replace").decode()[:KEYS_QUOTED_AT_MOST] for key in came)[
+                :KEYS_QUOTED_AT_MOST
+            ],
+        )
+
+
+def id_of(record: Payment | Invoice) -> int:
+    """MX's own id of a record."""
+    return record.payment_id if isinstance(record, Payment) else record.invoice_id

@@ -1,0 +1,234 @@
+"""
+Walks a list that changes while it is read: none missed, none doubled, no call more than needed.
+
+The vendor documents neither the largest page nor the order, and `recordCount` is advice (`mx_api.md` 9).
+So the walk advances by what came, never by what was asked; re-reads the rows that moved up when the count
+shrank, and the top when it grew; and believes the count only as long as the rows do not contradict it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from mx_pipeline.errors import BadInput, MxContractBroken
+from mx_pipeline.mx_api.decoding import id_of
+from mx_pipeline.mx_api.seen import SeenIds
+from mx_pipeline.records import Invoice, Payment, RefusedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mx_pipeline.mx_api.decoding import Envelope
+
+R = TypeVar("R", bound=Payment | Invoice)
+Purpose: TypeAlias = Literal["walk", "overlap", "top"]
+
+STEPS_BACK_AT_MOST = 3
+TOP_READS_AT_MOST = 3
+REPEATS_AT_MOST = 2
+"""As often may a page bring nothing but what the one before it brought."""
+
+
+class Page(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
+    """What one call for a list brought that the walk did not have yet."""
+
+    offset: int
+    records: tuple[R, ...]
+    refused: tuple[RefusedRecord, ...]
+    received: int
+    """Rows in the answer, known ones included."""
+    record_count: int | None
+    """What this answer says the list has; None where it says nothing that can be believed."""
+    sent_at: float
+    """`time.monotonic()` when the request was sent."""
+    is_last: bool
+    notes: tuple[str, ...] = ()
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """One call to be made."""
+
+    purpose: Purpose
+    offset: int
+    limit: int
+
+
+class Pages(Generic[R]):
+    """One walk. It may be iterated again after an error: it goes on where it stopped."""
+
+    def __init__(
+        self,
+        fetch: Callable[[Ask], Envelope],
+        read: Callable[[object], R | RefusedRecord],
+        *,
+        page_size: int,
+        limit: int | None,
+        offset: int,
+    ) -> None:
+        """`limit`: stop after that many distinct records, refused ones included; `offset`: start there."""
+        if page_size < 1 or offset < 0 or (limit is not None and limit < 0):
+            raise BadInput("A page size is 1 or more, a limit and an offset are 0 or more.")
+        self._fetch, self._read = fetch, read
+        self._page_size, self._limit = page_size, limit
+        self._start = offset
+        self.offset = offset
+        """Where the walk goes on; give it to a later walk to resume."""
+        self.record_count: int | None = None
+        """The latest that was told."""
+        self.first_record_count: int | None = None
+        self.calls = 0
+        """Answers taken; retries are told to `on_call` only."""
+        self._seen = SeenIds()
+        self._nameless = 0
+        self._largest = 0
+        self._is_walked = limit == 0
+        self._is_count_wrong = False
+        self._overlap: tuple[int, int] | None = None
+        self._steps_back = 0
+        self._grown = 0
+        self._top_offset = 0
+        self._top_reads = 0
+        self._first_id: int | None = None
+        self._repeats = 0
+
+    @property
+    def distinct(self) -> int:
+        """Different records met so far, refused ones included."""
+        return len(self._seen) + self._nameless
+
+    def __iter__(self) -> Iterator[Page[R]]:
+        """Page by page, newest first as the vendor sends them."""
+        while ask := self._next_ask():
+            yield self._take(ask, self._fetch(ask))
+
+    def _next_ask(self) -> Ask | None:
+        if self._overlap:
+            start, end = self._overlap
+            return Ask("overlap", start, min(self._page_size, end - start))
+        if not self._is_walked:
+            return Ask("walk", self.offset, min(self._page_size, self._still_wanted()))
+        if self._grown > 0 and self._top_reads < TOP_READS_AT_MOST:
+            # One more than grew, so that a known id ends it with the first call.
+            return Ask("top", self._top_offset, min(self._page_size, self._grown + 1))
+        return None
+
+    def _still_wanted(self) -> int:
+        return self._page_size if self._limit is None else self._limit - self.distinct
+
+    def _take(self, ask: Ask, envelope: Envelope) -> Page[R]:
+        received = len(envelope.rows)
+        notes = envelope.notes
+        wanted = self._still_wanted() if ask.purpose == "walk" and self._limit is not None else received
+        new, known, first_id = self._new_of(envelope, wanted)
+        self.calls += 1
+        self._largest = max(self._largest, received)
+        shrunk = self._note_count(ask, envelope.record_count)
+
+        match ask.purpose:
+            case "walk":
+                self._forbid_repeats(ask, first_id, has_new=bool(new))
+                notes += self._advance(ask, received, envelope.record_count)
+            case "overlap":
+                self._close_overlap(received)
+            case "top":
+                self._read_on_from_top(received, is_known_met=known > 0)
+        if shrunk:
+            notes += self._step_back(ask, shrunk)
+
+        return Page(
+            offset=ask.offset,
+            records=tuple(record for record in new if not isinstance(record, RefusedRecord)),
+            refused=tuple(record for record in new if isinstance(record, RefusedRecord)),
+            received=received,
+            record_count=envelope.record_count,
+            sent_at=envelope.sent_at,
+            is_last=self._next_ask() is None,
+            notes=notes,
+        )
+
+    def _new_of(self, envelope: Envelope, wanted: int) -> tuple[list[R | RefusedRecord], int, int | None]:
+        """The rows not met before, how many were, and the first id; of an id that comes twice the last row."""
+        by_id: dict[int, R | RefusedRecord] = {}
+        nameless: list[RefusedRecord] = []
+        for row in envelope.rows:
+            record = self._read(row)
+            mx_id = record.mx_id if isinstance(record, RefusedRecord) else id_of(record)
+            if mx_id is not None:
+                by_id[mx_id] = record
+            elif isinstance(record, RefusedRecord):
+                nameless.append(record)
+        known = self._seen.known_of(by_id.keys())
+        new_ids = [mx_id for mx_id in by_id if mx_id not in known][:wanted]
+        nameless = nameless[: max(0, wanted - len(new_ids))]
+        self._seen.add(new_ids)
+        self._nameless += len(nameless)
+        return [*(by_id[mx_id] for mx_id in new_ids), *nameless], len(known), next(iter(by_id), None)
+
+    def _note_count(self, ask: Ask, count: int | None) -> int:
+        """By how much the list shrank since the answer before; growth is remembered for the end."""
+        before, self.record_count = self.record_count, self.record_count if count is None else count
+        if self.first_record_count is None:
+            self.first_record_count = count
+        if count is None or before is None:
+            return 0
+        # The answer that reads the top itself already holds what it says has come.
+        is_top_itself = ask.purpose == "top" and ask.offset == 0
+        self._grown += max(0, count - before) if not is_top_itself else 0
+        return max(0, before - count)
+
+    def _advance(self, ask: Ask, received: int, count: int | None) -> tuple[str, ...]:
+        self.offset += received
+        notes: tuple[str, ...] = ()
+        if count is not None and received and self.offset > count and not self._is_count_wrong:
+            self._is_count_wrong = True
+            notes = (f"recordCount says {count}, but {self.offset} rows came",)
+        if received == 0 or self._still_wanted() <= 0:
+            self._is_walked = True
+        elif count is not None and not self._is_count_wrong:
+            self._is_walked = self.offset >= count
+        else:
+            self._is_walked = received < min(self._largest, ask.limit)
+        return notes
+
+    def _forbid_repeats(self, ask: Ask, first_id: int | None, *, has_new: bool) -> None:
+        is_repeat = (
+            ask.offset > self._start and first_id is not None and first_id == self._first_id and not has_new
+        )
+        self._repeats = self._repeats + 1 if is_repeat else 0
+        self._first_id = first_id
+        if self._repeats >= REPEATS_AT_MOST:
+            raise MxContractBroken(
+                f"The list repeats its rows at offset {ask.offset}: MX ignores `offset`, so it cannot be read whole. "
+                "Tell the maintainers."
+            )
+
+    def _step_back(self, ask: Ask, shrunk: int) -> tuple[str, ...]:
+        """Rows that were further down moved up past us: read again where they may be now."""
+        if ask.purpose == "top":
+            return ()
+        if self._steps_back >= STEPS_BACK_AT_MOST:
+            return ("recordCount shrank more often than rows were re-read; some may be missing",)
+        self._steps_back += 1
+        end = ask.offset
+        if ask.purpose == "overlap":
+            end = self.offset = max(self._start, self.offset - shrunk)
+        end = min(end, self.record_count or 0)
+        start = max(self._start, ask.offset - shrunk)
+        self._overlap = (start, end) if start < end else self._overlap
+        return ()
+
+    def _close_overlap(self, received: int) -> None:
+        assert self._overlap is not None
+        start, end = self._overlap
+        self._overlap = (start + received, end) if received and start + received < end else None
+
+    def _read_on_from_top(self, received: int, *, is_known_met: bool) -> None:
+        self._top_offset += received
+        is_resumed_walk_caught_up = self._start > 0 and self._top_offset >= self._grown
+        if is_known_met or received == 0 or is_resumed_walk_caught_up:
+            # What came while the top was being read needs another look, from the top again.
+            self._grown = 0
+            self._top_offset = 0
+            self._top_reads += 1

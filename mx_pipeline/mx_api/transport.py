@@ -1,0 +1,220 @@
+"""One GET after another: sends it, reads the whole answer in time, judges it, tries again where that helps."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+import requests
+import tenacity
+import urllib3
+from requests.structures import CaseInsensitiveDict
+
+from mx_pipeline.errors import (
+    MxApiError,
+    MxBadResponse,
+    MxMaintenance,
+    MxRateLimited,
+    MxTimedOut,
+    MxUnavailable,
+    MxUnreachable,
+)
+from mx_pipeline.mx_api.answers import Answer, Asked, judge, retry_after_seconds
+from mx_pipeline.mx_api.bodies import read_body
+from mx_pipeline.mx_api.calls import Call
+from mx_pipeline.mx_api.one_host import OneHost, call_must_end_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mx_pipeline.mx_api.calls import CallLimits, Gate, OnCall
+
+T = TypeVar("T")
+
+USER_AGENT = "mx_pipeline"
+
+
+class Credential:
+    """A key pair that no repr, traceback or log line shows."""
+
+    def __init__(self, consumer_key: str, consumer_secret: str) -> None:
+        """The Authorization is computed once; the secret may hold `/`, `+`, `=` and even `:`."""
+        pair = base64.b64encode(f"{consumer_key}:{consumer_secret}".encode()).decode("ascii")
+        self._secrets = tuple(word for word in (pair, consumer_secret, consumer_key) if word)
+        self.headers = _Headers(
+            {
+                "Authorization": f"Basic {pair}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": USER_AGENT,
+            }
+        )
+
+    def hide_in(self, text: str) -> str:
+        """The text without the secrets, should the vendor repeat one in an error."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
+
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "Credential(…)"
+
+
+class _Headers(CaseInsensitiveDict[str]):
+    def __repr__(self) -> str:
+        """Names only: tracebacks with locals are read by people, too."""
+        return f"_Headers({', '.join(self)})"
+
+
+class Transport:
+    """Safe to use from as many threads as the pool has connections."""
+
+    def __init__(  # noqa: PLR0913  (all keyword-only)
+        self,
+        *,
+        base_url: str,
+        credential: Credential,
+        limits: CallLimits,
+        gate: Gate,
+        on_call: OnCall,
+        sleep: Callable[[float], None],
+        ca_file: Path | None,
+    ) -> None:
+        """`sleep` waits between tries."""
+        self._base_url = base_url
+        self._credential = credential
+        self._limits = limits
+        self._gate = gate
+        self._on_call = on_call
+        self._host = OneHost(base_url, ca_file=ca_file)
+        self._backoff = tenacity.wait_random_exponential(
+            multiplier=limits.backoff_base_seconds, max=limits.backoff_cap_seconds
+        )
+        self._jitter = tenacity.wait_random(0, limits.backoff_base_seconds)
+        self._retrying = tenacity.Retrying(
+            sleep=sleep, retry=self._is_worth_another_try, wait=self._wait, reraise=True
+        )
+
+    def get(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
+        """What `read` makes of the answer; an MxUnavailable from it, too, is tried again."""
+        return self._retrying(self._try_once, asked, path_and_query, read)
+
+    def close(self) -> None:
+        """Closes the connections that are idle."""
+        self._host.close()
+
+    def _try_once(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
+        with self._gate.slot():
+            started = time.monotonic()
+            answer: Answer | None = None
+            ended = started
+            outcome = "internal"
+            try:
+                answer = self._exchange(asked, path_and_query, started)
+                ended = time.monotonic()
+                judge(asked, answer, self._credential.hide_in)
+                result = read(answer)
+                outcome = "ok"
+            except MxApiError as error:
+                outcome = error.code
+                raise
+            finally:
+                self._tell(asked, answer, outcome, (ended if answer else time.monotonic()) - started)
+        return result
+
+    def _exchange(self, asked: Asked, path_and_query: str, started: float) -> Answer:
+        request = requests.PreparedRequest()
+        request.method = "GET"
+        request.url = self._base_url + path_and_query
+        request.headers = self._credential.headers
+        limits = self._limits
+        call_must_end_at(started + limits.total_deadline_seconds)
+        response: requests.Response | None = None
+        try:
+            response = self._host.send(
+                request,
+                stream=True,
+                timeout=(limits.connect_timeout_seconds, limits.total_deadline_seconds),
+                proxies={},
+            )
+            body = read_body(
+                response.raw, response.headers, cap_bytes=limits.body_cap_bytes, asked=str(asked)
+            )
+            return Answer(response.status_code, response.headers, body, started)
+        except MxApiError:
+            _drop(response)
+            raise
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+        ) as error:
+            # The error holds the request and with it the Authorization: neither cause nor context of ours.
+            trouble = self._translated(asked, error)
+        _drop(response)
+        raise trouble
+
+    def _translated(self, asked: Asked, error: Exception) -> MxUnavailable:
+        if isinstance(
+            error, (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+        ) and not isinstance(error, requests.ConnectTimeout):
+            seconds = self._limits.total_deadline_seconds
+            return MxTimedOut(
+                f"{asked}: no whole answer from MX within {seconds:g} seconds. Try again later."
+            )
+        if isinstance(error, requests.exceptions.SSLError):
+            return MxUnreachable(
+                f"{asked}: MX is not reachable: its TLS certificate or protocol is not to be trusted."
+            )
+        if isinstance(error, requests.ConnectTimeout) or (
+            isinstance(error, requests.ConnectionError)
+            and error.args
+            and isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
+        ):
+            return MxUnreachable(f"{asked}: MX is not reachable: no connection to its host could be made.")
+        return MxBadResponse(f"{asked}: the connection to MX broke before the whole answer was here.")
+
+    def _tell(self, asked: Asked, answer: Answer | None, outcome: str, seconds: float) -> None:
+        call = Call(
+            endpoint=asked.endpoint,
+            outcome=outcome,
+            status=answer.status if answer else None,
+            seconds=seconds,
+            bytes=len(answer.body) if answer else 0,
+            retry_after_seconds=retry_after_seconds(answer.headers) if answer and outcome != "ok" else None,
+            date=answer.headers.get("Date") if answer else None,
+        )
+        self._gate.saw(call)
+        self._on_call(call)
+
+    def _is_worth_another_try(self, state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if not isinstance(error, MxUnavailable):
+            return False
+        if (
+            isinstance(error, MxRateLimited)
+            and (error.retry_after_seconds or 0) > self._limits.retry_after_cap_seconds
+        ):
+            return False
+        is_nonsense = isinstance(error, (MxMaintenance, MxBadResponse))
+        return state.attempt_number < (
+            self._limits.tries_after_nonsense if is_nonsense else self._limits.tries
+        )
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """What MX asked for and a little more, so that not all callers return at once; else back-off."""
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, MxRateLimited) and error.retry_after_seconds is not None:
+            return error.retry_after_seconds + self._jitter(state)
+        return self._backoff(state)
+
+
+def _drop(response: requests.Response | None) -> None:
+    """A connection with an unread rest is of no use to the next call."""
+    if response is not None:
+        response.raw.close()

@@ -1,0 +1,186 @@
+"""
+What the environment says, read once and validated at the door.
+
+Where MX_DATABASE_URL is unset, the embedded Postgres of this machine is meant: its address and the
+sealing key are then files under MX_HOME (written by `local`, mode 0600). No secret has a default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from mx_pipeline.errors import BadInput, BadSettings
+from mx_pipeline.sealing import Sealer, SealingKey
+
+MxEnvironment: TypeAlias = Literal["sandbox", "production"]
+MX_ENVIRONMENTS: tuple[MxEnvironment, ...] = get_args(MxEnvironment)
+
+VENDOR_URLS: Mapping[MxEnvironment, str] = {
+    "production": "https://api.mxmerchant.com",
+    "sandbox": "https://sandbox.api.mxmerchant.com",
+}
+"""`mx_api.md` 1.1."""
+URL_VARIABLES: Mapping[MxEnvironment, str] = {"production": "MX_PRODUCTION_URL", "sandbox": "MX_SANDBOX_URL"}
+
+DEFAULT_HOME = ".mx"
+EMBEDDED_CONNECTION_FILE = Path("postgres", "connection.json")
+EMBEDDED_WAREHOUSE = "mx_pipeline"
+EMBEDDED_DAGSTER = "dagster"
+SEALING_KEY_FILE = "sealing_key"
+
+LARGEST_MERCHANT_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole environment of one process."""
+
+    home: Path
+    database_url: str | None = field(repr=False)
+    """The warehouse by its migrating login; None where there is none yet."""
+    role_urls: Mapping[str, str] = field(repr=False)
+    """Role name to address, for the roles that have an address of their own."""
+    dagster_url: str | None = field(repr=False)
+    sealing_key: SealingKey | None = field(repr=False)
+    previous_sealing_key: SealingKey | None = field(repr=False)
+    mx_urls: Mapping[MxEnvironment, str]
+    is_embedded: bool
+    """MX_DATABASE_URL is unset: the database is this machine's own."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read and check. Raises BadSettings, which names the variable."""
+        env = os.environ if environment is None else environment
+        home = Path(env.get("MX_HOME") or DEFAULT_HOME).absolute()
+        return cls(
+            home=home,
+            database_url=env.get("MX_DATABASE_URL") or embedded_url(home, EMBEDDED_WAREHOUSE),
+            role_urls={
+                role: env[variable]
+                for role in ("loader", "app", "dispatcher")
+                if env.get(variable := f"MX_{role.upper()}_DATABASE_URL")
+            },
+            dagster_url=env.get("DAGSTER_PG_URL") or embedded_url(home, EMBEDDED_DAGSTER),
+            sealing_key=_sealing_key(env, home),
+            previous_sealing_key=_key_of(env, "MX_SEALING_KEY_PREVIOUS"),
+            mx_urls={name: _mx_url(env, name) for name in MX_ENVIRONMENTS},
+            is_embedded=not env.get("MX_DATABASE_URL"),
+        )
+
+    def warehouse_url(self) -> str:
+        """The warehouse by its migrating login. Raises BadSettings where there is none."""
+        if self.database_url is None:
+            raise BadSettings(
+                "there is no database: set MX_DATABASE_URL to postgresql://user:password@host:5432/database, "
+                f"or start the embedded one with: make up (it keeps its files under {self.home})"
+            )
+        return self.database_url
+
+    def dagster_storage_url(self) -> str:
+        """Dagster's own database. Raises BadSettings where there is none."""
+        if self.dagster_url is None:
+            raise BadSettings(
+                "Dagster has no database: set DAGSTER_PG_URL to postgresql://user:password@host:5432/database, "
+                f"or start the embedded one with: make up (it keeps its files under {self.home})"
+            )
+        return self.dagster_url
+
+    def sealer(self) -> Sealer:
+        """Seals and opens API keys. Raises BadSettings where there is no key."""
+        return Sealer(self.key(), self.previous_sealing_key)
+
+    def key(self) -> SealingKey:
+        """The sealing key in force. Raises BadSettings where there is none."""
+        if self.sealing_key is None:
+            raise BadSettings(
+                "MX_SEALING_KEY is not set: it seals the merchants' API keys. Make one, once, and keep it safe: "
+                'python -c "import base64, os; print(base64.b64encode(os.urandom(32)).decode())"'
+            )
+        return self.sealing_key
+
+
+def embedded_url(home: Path, database: str) -> str | None:
+    """The embedded Postgres of this home, as its own file says; None where none was ever started."""
+    try:
+        known = json.loads((home / EMBEDDED_CONNECTION_FILE).read_text(encoding="utf-8"))
+        return f"postgresql://postgres:{known['password']}@127.0.0.1:{known['port']}/{database}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def merchant_id(text: str) -> int:
+    """A merchant id as a person types it. Raises BadInput."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= LARGEST_MERCHANT_ID):
+        raise BadInput(
+            f"{text!r} is no merchant id: type the number that MX Merchant shows, such as 1000000001"
+        )
+    return int(text)
+
+
+def timezone(text: str) -> str:
+    """An IANA time zone as a person types it. Raises BadInput."""
+    if text not in available_timezones():
+        raise BadInput(f"{text!r} is no time zone: type an IANA name, such as America/Chicago")
+    return ZoneInfo(text).key
+
+
+def mx_environment(text: str) -> MxEnvironment:
+    """Which of the vendor's two worlds. Raises BadInput."""
+    for name in MX_ENVIRONMENTS:
+        if text == name:
+            return name
+    raise BadInput(f"{text!r} is no environment: type sandbox or production")
+
+
+def _sealing_key(env: Mapping[str, str], home: Path) -> SealingKey | None:
+    given = _key_of(env, "MX_SEALING_KEY")
+    if given is not None:
+        return given
+    try:
+        text = (home / SEALING_KEY_FILE).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise BadSettings(
+            f"the sealing key under {home} cannot be read: {error}; set MX_SEALING_KEY instead"
+        ) from error
+    return SealingKey.from_base64(text, variable=f"the file {SEALING_KEY_FILE} under MX_HOME")
+
+
+def _key_of(env: Mapping[str, str], variable: str) -> SealingKey | None:
+    text = env.get(variable)
+    return SealingKey.from_base64(text, variable=variable) if text else None
+
+
+def _mx_url(env: Mapping[str, str], name: MxEnvironment) -> str:
+    variable = URL_VARIABLES[name]
+    url = env.get(variable) or VENDOR_URLS[name]
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise BadSettings(f"{variable} must be scheme and host alone, such as https://api.mxmerchant.com")
+    if "@" in parts.netloc:
+        raise BadSettings(
+            f"{variable} must hold no user or password; a merchant's key is entered with merchants add"
+        )
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+        raise BadSettings(
+            f"{variable} must begin with https://: plain http would show the API keys to the network"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,146 @@
+"""
+Opens the warehouse for one merchant, as one role.
+
+The merchant of a connection is set inside the transaction by one function, `_enter`, and ends with
+it, so a pooled connection carries nothing from one tenant to the next, behind a pooler either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, text
+from sqlalchemy.engine import Row
+from sqlalchemy.exc import DBAPIError
+
+from mx_pipeline.errors import UnsafeRole
+from mx_pipeline.warehouse.logins import OWNER_ROLE, Logins
+from mx_pipeline.warehouse.refusals import translated
+from mx_pipeline.warehouse.statements import statements
+
+POOL_SIZE = 4
+POOL_OVERFLOW = 12
+POOL_WAIT_SECONDS = 30
+CONNECT_TIMEOUT_SECONDS = 5
+LOCK_TIMEOUT = "5s"
+STATEMENT_TIMEOUT = "120s"
+
+ENTER = text(
+    "SELECT set_config('mx.merchant_id', :merchant, true), set_config('TimeZone', 'UTC', true),"
+    f" set_config('lock_timeout', '{LOCK_TIMEOUT}', true),"
+    f" set_config('statement_timeout', '{STATEMENT_TIMEOUT}', true)"
+)
+ROLE_IS_UNSAFE = (
+    "SELECT current_user, rolsuper OR rolbypassrls OR EXISTS"
+    " (SELECT FROM pg_roles AS owner WHERE owner.rolname = %s AND pg_has_role(current_user, owner.oid, 'MEMBER'))"
+    " FROM pg_roles WHERE rolname = current_user"
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One transaction. `run` finds its statement by page and name, and translates what Postgres refuses."""
+
+    connection: Connection
+
+    def run(self, page: str, name: str, /, **parameters: object) -> CursorResult[Any]:
+        """Run `sql/<page>.sql: <name>`."""
+        with translated():
+            return self.connection.execute(statements(page)[name], self._complete(parameters))
+
+    def one(self, page: str, name: str, /, **parameters: object) -> Row[Any]:
+        """The only row that the statement gives."""
+        return self.run(page, name, **parameters).one()
+
+    def column(self, page: str, name: str, /, **parameters: object) -> list[Any]:
+        """The first column of all rows."""
+        return list(self.run(page, name, **parameters).scalars())
+
+    def _complete(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        return parameters
+
+
+@dataclass(frozen=True)
+class Tenant(Session):
+    """One transaction inside one merchant; every statement gets that merchant's id."""
+
+    merchant_id: int
+
+    def _complete(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        return {**parameters, "merchant_id": self.merchant_id}
+
+
+class Warehouse:
+    """The warehouse through one login role; safe to share between threads."""
+
+    def __init__(self, logins: Logins, role: str) -> None:
+        """`role` is one of `logins.LOGIN_ROLES`. Connects on first use, not here."""
+        self.role = role
+        self._engine = _engine(logins, role)
+
+    @contextmanager
+    def merchant(self, merchant_id: int) -> Generator[Tenant]:
+        """A transaction inside one merchant. Raises WarehouseError and its kinds."""
+        with self._begin(str(merchant_id)) as connection:
+            yield Tenant(connection, merchant_id)
+
+    @contextmanager
+    def everyone(self) -> Generator[Session]:
+        """A transaction inside no merchant: it sees what the role's own policies show (the dispatcher's)."""
+        with self._begin("") as connection:
+            yield Session(connection)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begin(self, merchant: str) -> Generator[Connection]:
+        with translated():
+            connection = self._engine.connect()
+        with connection:
+            with translated():
+                transaction = connection.begin()
+                connection.execute(ENTER, {"merchant": merchant})
+            try:
+                yield connection
+            except BaseException:
+                with suppress(DBAPIError):
+                    transaction.rollback()
+                raise
+            with translated():
+                transaction.commit()
+
+
+def _engine(logins: Logins, role: str) -> Engine:
+    engine = create_engine(
+        logins.url(role),
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "application_name": f"mx_pipeline {role}",
+            "target_session_attrs": "read-write",
+        },
+    )
+    event.listen(engine, "connect", _refuse_unsafe_role)
+    return engine
+
+
+def _refuse_unsafe_role(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(ROLE_IS_UNSAFE, (OWNER_ROLE,))
+        role, unsafe = cursor.fetchone()
+    connection.rollback()
+    if unsafe:
+        raise UnsafeRole(
+            f"the login {role} is a superuser, bypasses row-level security or owns the tables, so nothing runs "
+            "with it; let mx-pipeline migrate make the logins, or give a plain one in MX_LOADER_DATABASE_URL, "
+            "MX_APP_DATABASE_URL or MX_DISPATCHER_DATABASE_URL"
+        )

@@ -1,0 +1,83 @@
+"""Links payments to invoices and names what was bought: SQL over what is stored, no call to the vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.loading import Merged
+
+PaymentIds: TypeAlias = Sequence[int] | None
+"""Which payments are meant; None means all of the merchant's."""
+
+
+@dataclass(frozen=True)
+class EnrichedFacts:
+    """Counts over some payments of a merchant."""
+
+    payments: int
+    linked: int
+    invoices: int
+    with_products: int
+    standalone: int
+    unlinked: int
+    with_reference: int
+    with_reference_linked: int
+
+
+def stale_payments(tenant: Tenant) -> list[int]:
+    """Payments whose link or product may have changed since they were last derived."""
+    since: datetime = tenant.one("sync", "derived_through")[0]
+    return tenant.column("links", "stale_payments", since=since)
+
+
+def numbers_to_map(tenant: Tenant, payments: PaymentIds) -> list[int]:
+    """Invoice numbers that these payments carry and no invoice is known for, newest payment first."""
+    return tenant.column("links", "numbers_to_map", ids=_ids(payments))
+
+
+def payments_of_numbers(tenant: Tenant, payments: PaymentIds, numbers: Sequence[int]) -> dict[int, int]:
+    """For each number the newest payment that carries it."""
+    rows = tenant.run("links", "payments_of_numbers", ids=_ids(payments), numbers=list(numbers))
+    return {row.invoice_number: row.mx_payment_id for row in rows}
+
+
+def remember_misses(tenant: Tenant, numbers: Sequence[int], *, record_count: int) -> None:
+    """These numbers are not in an invoice list that was read to its end."""
+    tenant.run("invoices", "remember_misses", numbers=list(numbers), record_count=record_count)
+
+
+def payments_to_ask(tenant: Tenant, payments: PaymentIds) -> list[int]:
+    """Payments that only their own page can link, or show to be standalone."""
+    return tenant.column("links", "payments_to_ask", ids=_ids(payments))
+
+
+def invoices_to_fetch(tenant: Tenant, payments: PaymentIds) -> list[int]:
+    """Invoices whose product lines are wanted and not here, or not here any more."""
+    return tenant.column("links", "invoices_to_fetch", ids=_ids(payments))
+
+
+def derive(tenant: Tenant, payments: PaymentIds) -> Merged:
+    """Derive links, products and categories again; rows that come out as they were are not written."""
+    tenant.run("links", "derive_links", ids=_ids(payments))
+    row = tenant.one("links", "derive_enriched_transactions", ids=_ids(payments))
+    return Merged(row.inserted, row.updated)
+
+
+def enriched_facts(tenant: Tenant, payments: PaymentIds) -> EnrichedFacts:
+    """What the statistics say of these payments."""
+    row = tenant.one("links", "enriched_facts", ids=_ids(payments))
+    return EnrichedFacts(*row)
+
+
+def unlinked_reasons(tenant: Tenant, payments: PaymentIds) -> dict[str, int]:
+    """How many payments have no invoice though something points to one, by reason."""
+    rows = tenant.run("links", "unlinked_reasons", ids=_ids(payments))
+    return {row.unlinked_reason: row.payments for row in rows}
+
+
+def _ids(payments: PaymentIds) -> list[int] | None:
+    return None if payments is None else list(payments)

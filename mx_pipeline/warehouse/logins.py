@@ -1,0 +1,62 @@
+"""The login roles and their addresses: one secret and one address are enough for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from mx_pipeline.errors import BadSettings
+from mx_pipeline.sealing import SealingKey
+from mx_pipeline.settings import Settings
+
+OWNER_ROLE = "mx_owner"
+LOADER_ROLE = "mx_loader"
+APP_ROLE = "mx_app"
+DISPATCHER_ROLE = "mx_dispatcher"
+AUDITOR_ROLE = "mx_auditor"
+BACKUP_ROLE = "mx_backup"
+LOGIN_ROLES = (LOADER_ROLE, APP_ROLE, DISPATCHER_ROLE, AUDITOR_ROLE, BACKUP_ROLE)
+
+DRIVER = "postgresql+psycopg2"
+
+
+def database_url(text: str, *, variable: str) -> URL:
+    """A Postgres address from the environment, by our driver. Raises BadSettings."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        url = None
+    if url is None or not url.drivername.startswith(("postgresql", "postgres")) or not url.database:
+        raise BadSettings(f"{variable} must look like postgresql://user:password@host:5432/database")
+    return url.set(drivername=DRIVER)
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Where each role logs in."""
+
+    admin: URL
+    """The migrating login; no process but `migrate` uses it."""
+    key: SealingKey = field(repr=False)
+    overrides: dict[str, URL] = field(default_factory=dict[str, URL])
+    """Addresses given for a role on their own, for example through a pooler."""
+
+    def url(self, role: str) -> URL:
+        """The address of one role: its own, or the admin's with that role and its derived password."""
+        if role in self.overrides:
+            return self.overrides[role]
+        return self.admin.set(username=role, password=self.key.derived_password(role))
+
+
+def logins_of(settings: Settings) -> Logins:
+    """The logins that this process's environment describes. Raises BadSettings."""
+    return Logins(
+        admin=database_url(settings.warehouse_url(), variable="MX_DATABASE_URL"),
+        key=settings.key(),
+        overrides={
+            f"mx_{role}": database_url(url, variable=f"MX_{role.upper()}_DATABASE_URL")
+            for role, url in settings.role_urls.items()
+        },
+    )

@@ -1,0 +1,72 @@
+"""Turns what Postgres refuses into our error tree, without the row that it would quote."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import psycopg2
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from mx_pipeline.errors import WarehouseError, WarehouseNotReady, WarehouseUnavailable
+
+PASSING_CLASSES = ("08", "40", "53", "57")
+"""SQLSTATE classes: connection, transaction rollback, resources, operator intervention."""
+LOCK_NOT_AVAILABLE = "55P03"
+NOT_READY_STATES = frozenset({"3D000", "3F000", "42P01", "42703", "42704"})
+"""No such database, schema, table, column, role: the migration has not run."""
+NO_ENTRY_STATES = frozenset({"28000", "28P01"})
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Raise WarehouseUnavailable, WarehouseNotReady or WarehouseError in place of the driver's errors.
+
+    The driver's message can quote a whole row (a patient's name), so only its first line of words and
+    the SQLSTATE are kept, and the cause is dropped.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        raise _refusal(error.orig) from None
+    except psycopg2.Error as error:
+        raise _refusal(error) from None
+    except PoolTimeout:
+        raise WarehouseUnavailable(
+            "no database connection became free in time; try again, or lower the number of syncs at once"
+        ) from None
+
+
+def _refusal(error: BaseException | None) -> WarehouseError:
+    state = getattr(error, "pgcode", None)
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    words = primary or (str(error).strip().splitlines() or ["no reason given"])[-1]
+    if state is None and isinstance(error, psycopg2.OperationalError):
+        return _no_connection(words)
+    if state in NO_ENTRY_STATES:
+        return _wrong_login(words)
+    if state in NOT_READY_STATES:
+        return WarehouseNotReady(
+            f"the warehouse is not ready: {words}; bring it up to date with: mx-pipeline migrate"
+        )
+    if state is not None and (state.startswith(PASSING_CLASSES) or state == LOCK_NOT_AVAILABLE):
+        return WarehouseUnavailable(f"Postgres could not do it now ({state}): {words}; try again")
+    return WarehouseError(f"Postgres refused a statement ({state}): {words}")
+
+
+def _no_connection(words: str) -> WarehouseError:
+    if "authentication failed" in words or "no pg_hba.conf entry" in words:
+        return _wrong_login(words)
+    if "does not exist" in words:
+        return WarehouseNotReady(f"the warehouse is not ready: {words}; check MX_DATABASE_URL")
+    return WarehouseUnavailable(
+        f"the database cannot be reached: {words}; check that Postgres runs and that MX_DATABASE_URL points to it"
+    )
+
+
+def _wrong_login(words: str) -> WarehouseError:
+    return WarehouseNotReady(
+        f"Postgres refused the login: {words}; run mx-pipeline migrate with the MX_SEALING_KEY in use here "
+        "(the logins' passwords come from it), and check the user and password in MX_DATABASE_URL"
+    )

@@ -1,0 +1,100 @@
+"""Turns records into the JSON that one merge unpacks, and gives each record its content hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
+
+HASH_BYTES = 8
+"""A record is compared with its own last state only: 64 bits miss one change in 10^19."""
+
+PAYMENT_COLUMNS = (
+    "id",
+    "created",
+    "amount",
+    "status",
+    "type",
+    "source",
+    "tenderType",
+    "invoice",
+    "invoiceIds",
+    "refundedAmount",
+    "settledAmount",
+    "surchargeAmount",
+    "tax",
+    "customerName",
+    "customerCode",
+    "originalId",
+)
+"""Payment fields with a column of their own; what remains is the payload."""
+PAYMENT_DETAIL_FIELDS = ("batchId", "replayId", "originalAmount", "balance")
+"""What only a payment's own page tells and no column holds."""
+INVOICE_PEOPLE = ("customer", "customerName", "customerNumber", "memo")
+"""Kept apart from the invoice: its `raw_data` contains no person."""
+INVOICE_PARTS = ("purchases", "payments", "purchasesAsSent")
+
+Row = dict[str, Any]
+
+_encode = msgspec.json.Encoder().encode
+# Amounts are text in the API and stay text; a JSON number inside a purchase line stays a number.
+_encode_row = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def content_hash(record: msgspec.Struct) -> int:
+    """A signed 64-bit hash over all declared fields of a record."""
+    return int.from_bytes(blake2b(_encode(record), digest_size=HASH_BYTES).digest(), "big", signed=True)
+
+
+def page_json(rows: Sequence[Row]) -> str:
+    """The page as one JSON parameter."""
+    return _encode_row(rows).decode()
+
+
+def payment_row(payment: Payment, hashed: int) -> Row:
+    """One element of the page of `merge_payments`."""
+    told = msgspec.to_builtins(payment)
+    row = {key: told.pop(key) for key in PAYMENT_COLUMNS if key in told}
+    told.pop("merchantId", None)
+    return {**row, "hash": hashed, "payload": told}
+
+
+def payment_detail_row(payment: PaymentDetail, observed_at: datetime) -> Row:
+    """One element of the page of `merge_payment_details`."""
+    row = payment_row(payment, content_hash(payment))
+    payload: Row = row["payload"]
+    detail = {key: payload.pop(key) for key in PAYMENT_DETAIL_FIELDS if key in payload}
+    return {**row, "detail": detail, "observed_at": observed_at}
+
+
+def invoice_row(invoice: Invoice, hashed: int) -> Row:
+    """One element of the page of `merge_invoices`."""
+    return {**msgspec.to_builtins(invoice), "hash": hashed}
+
+
+def invoice_detail_row(invoice: InvoiceDetail, observed_at: datetime) -> Row:
+    """One element of the page of `merge_invoice_details`; `raw_data` is the API's body less people and secrets."""
+    told = msgspec.to_builtins(invoice)
+    customer: Row = told.get("customer") or {}
+    raw = {key: value for key, value in told.items() if key not in (*INVOICE_PEOPLE, *INVOICE_PARTS)}
+    return {
+        **raw,
+        "hash": content_hash(invoice),
+        "observed_at": observed_at,
+        "customer_id": customer.get("id"),
+        "customer_name": customer.get("name") or invoice.customer_name,
+        "memo": invoice.memo,
+        "purchases": told.get("purchases", []),
+        "payments": [payment.payment_id for payment in invoice.payments],
+        "raw_data": {**raw, "purchases": invoice.purchases_as_sent},
+    }
+
+
+def refused_row(refused: RefusedRecord) -> Row:
+    """One element of the page of `quarantine`."""
+    return {"stream": refused.stream, "mx_id": refused.mx_id, "reason": refused.reason, "keys": refused.keys}

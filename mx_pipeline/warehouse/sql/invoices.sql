@@ -1,0 +1,236 @@
+-- name: unchanged_invoices
+-- Which of these list rows are stored with this very content.
+SELECT stored.mx_invoice_id
+  FROM unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_invoice_id, content_hash)
+  JOIN mx.invoice_documents AS stored
+    ON stored.merchant_id = :merchant_id
+   AND stored.mx_invoice_id = page.mx_invoice_id
+   AND stored.list_hash = page.content_hash
+
+-- name: merge_invoices
+-- Insert and refresh invoices from their list rows, with the people in them and the map from number to
+-- id. What only the detail tells (product lines, the customer's id) stays as it is.
+WITH page AS MATERIALIZED (
+    SELECT *
+      FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS invoice (
+           id bigint, hash bigint, "invoiceNumber" bigint, status text, type text, "receiptNumber" text,
+           "totalAmount" numeric, "subTotalAmount" numeric, "discountAmount" numeric, "taxAmount" numeric,
+           balance numeric, "paidAmount" numeric, quantity numeric, "returnQuantity" numeric,
+           "returnStatus" text, "invoiceDate" timestamptz, "dueDate" timestamptz, created timestamptz,
+           "sourceType" text, terms text, currency text, "isTaxExempt" boolean,
+           "customerName" text, "customerNumber" text, memo text)
+), merged AS (
+    INSERT INTO mx.invoice_documents AS stored
+           (merchant_id, mx_invoice_id, invoice_number, status, type, receipt_number, total_amount,
+            subtotal_amount, discount_amount, tax_amount, balance, paid_amount, quantity, return_quantity,
+            return_status, invoice_date, due_date, api_created, source_type, terms, currency, is_tax_exempt,
+            list_hash, listed_total, listed_quantity, observed_at)
+    SELECT :merchant_id, id, "invoiceNumber", status, type, "receiptNumber", "totalAmount", "subTotalAmount",
+           "discountAmount", "taxAmount", balance, "paidAmount", quantity, "returnQuantity", "returnStatus",
+           "invoiceDate", "dueDate", created, "sourceType", terms, currency, "isTaxExempt",
+           hash, "totalAmount", quantity, :observed_at
+      FROM page
+     ORDER BY id
+        ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
+       SET invoice_number = excluded.invoice_number,
+           status = excluded.status,
+           type = excluded.type,
+           receipt_number = excluded.receipt_number,
+           total_amount = excluded.total_amount,
+           subtotal_amount = excluded.subtotal_amount,
+           discount_amount = excluded.discount_amount,
+           tax_amount = coalesce(excluded.tax_amount, stored.tax_amount),
+           balance = excluded.balance,
+           paid_amount = excluded.paid_amount,
+           quantity = excluded.quantity,
+           return_quantity = excluded.return_quantity,
+           return_status = excluded.return_status,
+           invoice_date = excluded.invoice_date,
+           due_date = excluded.due_date,
+           api_created = excluded.api_created,
+           source_type = excluded.source_type,
+           terms = excluded.terms,
+           currency = coalesce(excluded.currency, stored.currency),
+           is_tax_exempt = excluded.is_tax_exempt,
+           list_hash = excluded.list_hash,
+           listed_total = excluded.listed_total,
+           listed_quantity = excluded.listed_quantity,
+           observed_at = excluded.observed_at,
+           changed_at = now()
+     WHERE stored.observed_at <= excluded.observed_at
+       AND stored.list_hash IS DISTINCT FROM excluded.list_hash
+    RETURNING stored.mx_invoice_id, stored.invoice_number, (xmax = 0) AS is_new
+), mapped AS (
+    INSERT INTO mx.invoice_map (merchant_id, invoice_number, mx_invoice_id)
+    SELECT :merchant_id, invoice_number, mx_invoice_id
+      FROM merged
+     ORDER BY invoice_number, mx_invoice_id
+        ON CONFLICT DO NOTHING
+), found AS (
+    DELETE FROM mx.invoice_map_misses AS miss
+     USING merged
+     WHERE miss.merchant_id = :merchant_id
+       AND miss.invoice_number = merged.invoice_number
+), people AS (
+    INSERT INTO mx.invoice_people AS stored (merchant_id, mx_invoice_id, customer_name, customer_number, memo)
+    SELECT :merchant_id, page.id, page."customerName", page."customerNumber", page.memo
+      FROM page
+      JOIN merged ON merged.mx_invoice_id = page.id
+     WHERE NOT merged.is_new OR coalesce(page."customerName", page."customerNumber", page.memo) IS NOT NULL
+     ORDER BY page.id
+        ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
+       SET customer_name = coalesce(excluded.customer_name, stored.customer_name),
+           customer_number = coalesce(excluded.customer_number, stored.customer_number),
+           memo = excluded.memo
+)
+SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
+  FROM merged
+
+-- name: merge_invoice_details
+-- Invoices asked for alone: their product lines and the payments that they name, in one round trip. The
+-- detail never tells the customer's number, the currency or the tax amount, so the list's stay.
+WITH page AS MATERIALIZED (
+    SELECT *
+      FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS invoice (
+           id bigint, hash bigint, "invoiceNumber" bigint, status text, type text, "receiptNumber" text,
+           "totalAmount" numeric, "subTotalAmount" numeric, "discountAmount" numeric, "taxAmount" numeric,
+           balance numeric, "paidAmount" numeric, quantity numeric, "returnQuantity" numeric,
+           "returnStatus" text, "invoiceDate" timestamptz, "dueDate" timestamptz, created timestamptz,
+           "sourceType" text, terms text, currency text, "isTaxExempt" boolean,
+           customer_id bigint, customer_name text, memo text, purchases jsonb, payments bigint[],
+           raw_data jsonb, observed_at timestamptz)
+), merged AS (
+    INSERT INTO mx.invoice_documents AS stored
+           (merchant_id, mx_invoice_id, invoice_number, status, type, receipt_number, total_amount,
+            subtotal_amount, discount_amount, tax_amount, balance, paid_amount, quantity, return_quantity,
+            return_status, invoice_date, due_date, api_created, source_type, terms, currency, is_tax_exempt,
+            raw_data, detail_hash, detail_of_total, detail_of_quantity, observed_at, detail_observed_at)
+    SELECT :merchant_id, id, "invoiceNumber", status, type, "receiptNumber", "totalAmount", "subTotalAmount",
+           "discountAmount", "taxAmount", balance, "paidAmount", quantity, "returnQuantity", "returnStatus",
+           "invoiceDate", "dueDate", created, "sourceType", terms, currency, "isTaxExempt",
+           raw_data, hash, "totalAmount", quantity, observed_at, observed_at
+      FROM page
+     ORDER BY id
+        ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
+       SET invoice_number = excluded.invoice_number,
+           status = excluded.status,
+           type = excluded.type,
+           receipt_number = excluded.receipt_number,
+           total_amount = excluded.total_amount,
+           subtotal_amount = excluded.subtotal_amount,
+           discount_amount = excluded.discount_amount,
+           tax_amount = coalesce(excluded.tax_amount, stored.tax_amount),
+           balance = excluded.balance,
+           paid_amount = excluded.paid_amount,
+           quantity = excluded.quantity,
+           return_quantity = excluded.return_quantity,
+           return_status = excluded.return_status,
+           invoice_date = excluded.invoice_date,
+           due_date = excluded.due_date,
+           api_created = excluded.api_created,
+           source_type = excluded.source_type,
+           terms = excluded.terms,
+           currency = coalesce(excluded.currency, stored.currency),
+           is_tax_exempt = excluded.is_tax_exempt,
+           raw_data = excluded.raw_data,
+           detail_hash = excluded.detail_hash,
+           detail_of_total = coalesce(stored.listed_total, excluded.detail_of_total),
+           detail_of_quantity = coalesce(stored.listed_quantity, excluded.detail_of_quantity),
+           observed_at = excluded.observed_at,
+           detail_observed_at = excluded.detail_observed_at,
+           changed_at = now()
+     WHERE stored.observed_at <= excluded.observed_at
+    RETURNING stored.mx_invoice_id, (xmax = 0) AS is_new
+), fresh AS (
+    SELECT page.* FROM page JOIN merged ON merged.mx_invoice_id = page.id
+), mapped AS (
+    INSERT INTO mx.invoice_map (merchant_id, invoice_number, mx_invoice_id)
+    SELECT :merchant_id, "invoiceNumber", id
+      FROM fresh
+     ORDER BY "invoiceNumber", id
+        ON CONFLICT DO NOTHING
+), people AS (
+    INSERT INTO mx.invoice_people AS stored (merchant_id, mx_invoice_id, customer_id, customer_name, memo)
+    SELECT :merchant_id, id, customer_id, customer_name, memo
+      FROM fresh
+     ORDER BY id
+        ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
+       SET customer_id = coalesce(excluded.customer_id, stored.customer_id),
+           customer_name = coalesce(excluded.customer_name, stored.customer_name),
+           memo = excluded.memo
+), lines AS (
+    SELECT fresh.id AS mx_invoice_id, line.*
+      FROM fresh,
+           ROWS FROM (jsonb_to_recordset(fresh.purchases) AS (
+               id bigint, "productId" bigint, "productName" text, description text, quantity numeric,
+               "quantityReturned" numeric, price numeric, "discountAmount" numeric,
+               "priceDiscountAmount" numeric, "subTotalAmount" numeric, "taxAmount" numeric,
+               "totalAmount" numeric, created timestamptz)) WITH ORDINALITY AS line
+           (purchase_id, product_id, product_name, description, quantity, quantity_returned, price,
+            discount_amount, price_discount_amount, subtotal_amount, tax_amount, total_amount, created, line)
+), kept_lines AS (
+    INSERT INTO mx.invoice_purchases AS stored
+           (merchant_id, mx_invoice_id, line, mx_purchase_id, product_id, product_name, description, quantity,
+            quantity_returned, price, discount_amount, price_discount_amount, subtotal_amount, tax_amount,
+            total_amount, api_created)
+    SELECT :merchant_id, mx_invoice_id, line, purchase_id, product_id, product_name, description, quantity,
+           quantity_returned, price, discount_amount, price_discount_amount, subtotal_amount, tax_amount,
+           total_amount, created
+      FROM lines
+        ON CONFLICT (merchant_id, mx_invoice_id, line) DO UPDATE
+       SET mx_purchase_id = excluded.mx_purchase_id,
+           product_id = excluded.product_id,
+           product_name = excluded.product_name,
+           description = excluded.description,
+           quantity = excluded.quantity,
+           quantity_returned = excluded.quantity_returned,
+           price = excluded.price,
+           discount_amount = excluded.discount_amount,
+           price_discount_amount = excluded.price_discount_amount,
+           subtotal_amount = excluded.subtotal_amount,
+           tax_amount = excluded.tax_amount,
+           total_amount = excluded.total_amount,
+           api_created = excluded.api_created
+), dropped_lines AS (
+    DELETE FROM mx.invoice_purchases AS stored
+     USING fresh
+     WHERE stored.merchant_id = :merchant_id
+       AND stored.mx_invoice_id = fresh.id
+       AND stored.line > jsonb_array_length(fresh.purchases)
+), named_payments AS (
+    INSERT INTO mx.invoice_payments (merchant_id, mx_payment_id, mx_invoice_id)
+    SELECT DISTINCT CAST(:merchant_id AS bigint), payment_id, fresh.id
+      FROM fresh, unnest(fresh.payments) AS payment_id
+        ON CONFLICT DO NOTHING
+), unnamed_payments AS (
+    DELETE FROM mx.invoice_payments AS stored
+     USING fresh
+     WHERE stored.merchant_id = :merchant_id
+       AND stored.mx_invoice_id = fresh.id
+       AND stored.mx_payment_id <> ALL (coalesce(fresh.payments, '{}'))
+)
+SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
+  FROM merged
+
+-- name: invoices_held
+-- How many invoices we hold for the merchant, and the sum of their totals; of these ids where given.
+SELECT count(*) AS held, coalesce(sum(total_amount), 0) AS total
+  FROM mx.invoice_documents
+ WHERE merchant_id = :merchant_id
+   AND (CAST(:ids AS bigint[]) IS NULL OR mx_invoice_id = ANY (CAST(:ids AS bigint[])))
+
+-- name: invoice_ids_held
+-- Every invoice id that we hold for the merchant.
+SELECT mx_invoice_id
+  FROM mx.invoice_documents
+ WHERE merchant_id = :merchant_id
+
+-- name: remember_misses
+-- These numbers are not in the invoice list, which was read to its end and held that many records.
+INSERT INTO mx.invoice_map_misses AS stored (merchant_id, invoice_number, record_count)
+SELECT :merchant_id, number, :record_count
+  FROM unnest(CAST(:numbers AS bigint[])) AS number
+ ORDER BY number
+    ON CONFLICT (merchant_id, invoice_number) DO UPDATE
+   SET record_count = excluded.record_count, sought_at = now()
+ WHERE stored.record_count <> excluded.record_count

@@ -1,0 +1,316 @@
+-- name: stale_payments
+-- Payments whose link or product may have changed since the watermark: they changed themselves, or an
+-- invoice that they could belong to did, or something about them is still open; and the returns of those.
+WITH moved_invoices AS MATERIALIZED (
+    SELECT mx_invoice_id, invoice_number
+      FROM mx.invoice_documents
+     WHERE merchant_id = :merchant_id AND changed_at >= :since
+), moved AS (
+    SELECT mx_payment_id FROM mx.payments WHERE merchant_id = :merchant_id AND changed_at >= :since
+     UNION
+    SELECT payment.mx_payment_id
+      FROM moved_invoices
+      JOIN mx.payments AS payment
+        ON payment.merchant_id = :merchant_id AND payment.invoice_number = moved_invoices.invoice_number
+     UNION
+    SELECT named.mx_payment_id
+      FROM moved_invoices
+      JOIN mx.invoice_payments AS named
+        ON named.merchant_id = :merchant_id AND named.mx_invoice_id = moved_invoices.mx_invoice_id
+      JOIN mx.payments AS payment
+        ON payment.merchant_id = :merchant_id AND payment.mx_payment_id = named.mx_payment_id
+     UNION
+    SELECT link.mx_payment_id
+      FROM moved_invoices
+      JOIN mx.payment_invoices AS link
+        ON link.merchant_id = :merchant_id AND link.mx_invoice_id = moved_invoices.mx_invoice_id
+     UNION
+    SELECT mx_payment_id
+      FROM mx.enriched_transactions
+     WHERE merchant_id = :merchant_id AND unlinked_reason IS NOT NULL
+)
+SELECT mx_payment_id FROM moved
+ UNION
+SELECT given_back.mx_payment_id
+  FROM moved
+  JOIN mx.payments AS given_back
+    ON given_back.merchant_id = :merchant_id AND given_back.original_payment_id = moved.mx_payment_id
+
+-- name: numbers_to_map
+-- All-digit references that no invoice is known for, newest payment first.
+SELECT payment.invoice_number
+  FROM mx.payments AS payment
+ WHERE payment.merchant_id = :merchant_id
+   AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+   AND payment.invoice_number IS NOT NULL
+   AND payment.source IS DISTINCT FROM 'QuickPay'
+   AND payment.invoice_ids IS NULL
+   AND payment.detail_observed_at IS NULL
+   AND NOT EXISTS (SELECT FROM mx.invoice_map AS map
+                    WHERE map.merchant_id = :merchant_id AND map.invoice_number = payment.invoice_number)
+   AND NOT EXISTS (SELECT FROM mx.invoice_map_misses AS miss
+                    WHERE miss.merchant_id = :merchant_id AND miss.invoice_number = payment.invoice_number)
+ GROUP BY payment.invoice_number
+ ORDER BY max(payment.created) DESC
+
+-- name: payments_of_numbers
+-- One payment for each of these numbers: the newest, which the vendor can be asked about directly.
+SELECT DISTINCT ON (invoice_number) invoice_number, mx_payment_id
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id
+   AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+   AND invoice_number = ANY (CAST(:numbers AS bigint[]))
+   AND source IS DISTINCT FROM 'QuickPay'
+   AND invoice_ids IS NULL
+   AND detail_observed_at IS NULL
+ ORDER BY invoice_number, created DESC, mx_payment_id DESC
+
+-- name: payments_to_ask
+-- Payments that only their own page can settle: a number that proposes but does not suffice, a number
+-- that MX wrote and no invoice carries, a return that names nothing.
+SELECT payment.mx_payment_id
+  FROM mx.payments AS payment
+  LEFT JOIN mx.number_evidence AS evidence USING (merchant_id, mx_payment_id)
+ WHERE payment.merchant_id = :merchant_id
+   AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+   AND payment.source IS DISTINCT FROM 'QuickPay'
+   AND payment.detail_observed_at IS NULL
+   AND payment.invoice_ids IS NULL
+   AND NOT EXISTS (SELECT FROM mx.invoice_payments AS named
+                    WHERE named.merchant_id = :merchant_id AND named.mx_payment_id = payment.mx_payment_id)
+   AND CASE
+           WHEN evidence.candidates > 0 THEN NOT evidence.suffices
+           WHEN evidence.candidates = 0 THEN
+               payment.source IN ('Recurring', 'Invoice')
+               AND EXISTS (SELECT FROM mx.invoice_map_misses AS miss
+                            WHERE miss.merchant_id = :merchant_id
+                              AND miss.invoice_number = payment.invoice_number)
+           ELSE payment.type = 'Return'
+       END
+ ORDER BY payment.mx_payment_id
+
+-- name: invoices_to_fetch
+-- Invoices that a payment is known or sufficiently shown to belong to, and whose own page was never
+-- read, or shows another total or quantity in the list since.
+WITH proposed AS (
+    SELECT unnest(invoice_ids) AS mx_invoice_id
+      FROM mx.payments
+     WHERE merchant_id = :merchant_id
+       AND invoice_ids IS NOT NULL
+       AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+     UNION
+    SELECT evidence.mx_invoice_id
+      FROM mx.number_evidence AS evidence
+      JOIN mx.payments AS payment USING (merchant_id, mx_payment_id)
+     WHERE evidence.merchant_id = :merchant_id
+       AND evidence.suffices
+       AND payment.invoice_ids IS NULL
+       AND (CAST(:ids AS bigint[]) IS NULL OR evidence.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+     UNION
+    SELECT mx_invoice_id
+      FROM mx.payment_invoices
+     WHERE merchant_id = :merchant_id
+       AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+)
+SELECT proposed.mx_invoice_id
+  FROM proposed
+  LEFT JOIN mx.invoice_documents AS invoice
+    ON invoice.merchant_id = :merchant_id AND invoice.mx_invoice_id = proposed.mx_invoice_id
+ WHERE invoice.detail_observed_at IS NULL
+    OR (invoice.listed_total IS NOT NULL AND invoice.listed_total IS DISTINCT FROM invoice.detail_of_total)
+    OR (invoice.listed_quantity IS NOT NULL
+        AND invoice.listed_quantity IS DISTINCT FROM invoice.detail_of_quantity)
+ ORDER BY proposed.mx_invoice_id DESC
+
+-- name: derive_links
+-- From what is stored, and nothing else: which invoices each payment paid, on the strongest evidence
+-- there is. A return without invoices of its own has those of its original payment.
+WITH scope AS MATERIALIZED (
+    SELECT mx_payment_id, type, original_payment_id
+      FROM mx.payments
+     WHERE merchant_id = :merchant_id
+       AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+), reach AS MATERIALIZED (
+    SELECT mx_payment_id FROM scope
+     UNION
+    SELECT original_payment_id FROM scope WHERE original_payment_id IS NOT NULL
+), claims AS (
+    SELECT payment.mx_payment_id, claimed.position, claimed.mx_invoice_id, 'invoice_ids' AS basis, 1 AS strength
+      FROM reach
+      JOIN mx.payments AS payment
+        ON payment.merchant_id = :merchant_id AND payment.mx_payment_id = reach.mx_payment_id
+     CROSS JOIN LATERAL (SELECT mx_invoice_id, min(place) AS position
+                           FROM unnest(payment.invoice_ids) WITH ORDINALITY AS listed (mx_invoice_id, place)
+                          GROUP BY mx_invoice_id) AS claimed
+     UNION ALL
+    SELECT named.mx_payment_id,
+           row_number() OVER (PARTITION BY named.mx_payment_id ORDER BY named.mx_invoice_id),
+           named.mx_invoice_id, 'invoice_payments', 2
+      FROM reach
+      JOIN mx.invoice_payments AS named
+        ON named.merchant_id = :merchant_id AND named.mx_payment_id = reach.mx_payment_id
+     UNION ALL
+    SELECT evidence.mx_payment_id, 1, evidence.mx_invoice_id, 'number', 4
+      FROM reach
+      JOIN mx.number_evidence AS evidence
+        ON evidence.merchant_id = :merchant_id
+       AND evidence.mx_payment_id = reach.mx_payment_id
+       AND evidence.suffices
+), held AS (
+    SELECT claims.*, min(claims.strength) OVER (PARTITION BY claims.mx_payment_id) AS strongest
+      FROM claims
+      JOIN mx.invoice_documents AS invoice
+        ON invoice.merchant_id = :merchant_id AND invoice.mx_invoice_id = claims.mx_invoice_id
+), own AS MATERIALIZED (
+    SELECT mx_payment_id, mx_invoice_id, basis, strength,
+           row_number() OVER (PARTITION BY mx_payment_id ORDER BY position) AS position
+      FROM held
+     WHERE strength = strongest
+), inherited AS (
+    SELECT scope.mx_payment_id, own.mx_invoice_id, 'original_payment' AS basis, 3 AS strength, own.position
+      FROM scope
+      JOIN own ON own.mx_payment_id = scope.original_payment_id
+     WHERE scope.type = 'Return'
+), desired AS MATERIALIZED (
+    SELECT mx_payment_id, mx_invoice_id, basis, position
+      FROM (SELECT *, min(strength) OVER (PARTITION BY mx_payment_id) AS strongest
+              FROM (SELECT own.mx_payment_id, own.mx_invoice_id, own.basis, own.strength, own.position
+                      FROM own
+                      JOIN scope USING (mx_payment_id)
+                     UNION ALL
+                    SELECT mx_payment_id, mx_invoice_id, basis, strength, position FROM inherited) AS either)
+           AS ranked
+     WHERE strength = strongest
+), dropped AS (
+    DELETE FROM mx.payment_invoices AS stored
+     USING scope
+     WHERE stored.merchant_id = :merchant_id
+       AND stored.mx_payment_id = scope.mx_payment_id
+       AND NOT EXISTS (SELECT FROM desired
+                        WHERE desired.mx_payment_id = stored.mx_payment_id
+                          AND desired.position = stored.position)
+)
+INSERT INTO mx.payment_invoices AS stored (merchant_id, mx_payment_id, position, mx_invoice_id, basis)
+SELECT :merchant_id, mx_payment_id, position, mx_invoice_id, basis
+  FROM desired
+ ORDER BY mx_payment_id, position
+    ON CONFLICT (merchant_id, mx_payment_id, position) DO UPDATE
+   SET mx_invoice_id = excluded.mx_invoice_id, basis = excluded.basis
+ WHERE (stored.mx_invoice_id, stored.basis) IS DISTINCT FROM (excluded.mx_invoice_id, excluded.basis)
+
+-- name: derive_enriched_transactions
+-- One row per payment: its invoice, its main product (the purchase with the strictly greatest total, the
+-- first wins ties, white space trimmed as the vendor's own client trims it) and its category; or why
+-- there is no invoice. Standalone payments have none of it, and no reason either.
+WITH scope AS MATERIALIZED (
+    SELECT payment.mx_payment_id, payment.type, payment.source, payment.invoice_number, payment.invoice_ids,
+           payment.original_payment_id, payment.detail_observed_at IS NOT NULL AS was_asked
+      FROM mx.payments AS payment
+     WHERE payment.merchant_id = :merchant_id
+       AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+), main_product AS (
+    SELECT DISTINCT ON (link.mx_payment_id) link.mx_payment_id,
+           nullif(btrim(line.product_name, E' \t\n\r\f\v\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
+               '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'), '') AS product_name
+      FROM scope
+      JOIN mx.payment_invoices AS link
+        ON link.merchant_id = :merchant_id AND link.mx_payment_id = scope.mx_payment_id
+      JOIN mx.invoice_purchases AS line
+        ON line.merchant_id = :merchant_id AND line.mx_invoice_id = link.mx_invoice_id
+     ORDER BY link.mx_payment_id, coalesce(line.total_amount, 0) DESC, link.position, line.line
+), derived AS (
+    SELECT scope.mx_payment_id,
+           link.mx_invoice_id,
+           link.basis,
+           CASE
+               WHEN link.mx_invoice_id IS NOT NULL THEN NULL
+               WHEN cardinality(scope.invoice_ids) > 0 THEN 'invoice_not_read'
+               WHEN scope.original_payment_id IS NOT NULL AND scope.type = 'Return' AND original.mx_payment_id IS NULL
+                   THEN 'original_not_here'
+               WHEN scope.original_payment_id IS NOT NULL AND scope.type = 'Return' THEN NULL
+               WHEN scope.source = 'QuickPay' THEN NULL
+               WHEN scope.type = 'Return' AND scope.was_asked THEN 'return_names_nothing'
+               WHEN scope.type = 'Return' AND scope.invoice_number IS NULL THEN 'original_not_sought'
+               WHEN scope.invoice_number IS NULL THEN NULL
+               WHEN scope.was_asked THEN 'payment_names_no_invoice'
+               WHEN evidence.candidates > 1 THEN 'number_not_unique'
+               WHEN evidence.candidates = 1 THEN 'number_proves_nothing'
+               WHEN miss.invoice_number IS NOT NULL THEN 'number_not_in_invoice_list'
+               ELSE 'number_not_sought'
+           END AS unlinked_reason,
+           main_product.product_name,
+           CASE WHEN link.mx_invoice_id IS NOT NULL AND invoice.detail_observed_at IS NOT NULL
+                THEN coalesce(category.category, 'Uncategorized') END AS product_category,
+           CASE WHEN link.mx_invoice_id IS NOT NULL AND invoice.detail_observed_at IS NOT NULL
+                THEN CASE WHEN category.category IS NULL THEN 'none' ELSE 'exact_name' END END AS category_source
+      FROM scope
+      LEFT JOIN mx.payment_invoices AS link
+        ON link.merchant_id = :merchant_id AND link.mx_payment_id = scope.mx_payment_id AND link.position = 1
+      LEFT JOIN mx.invoice_documents AS invoice
+        ON invoice.merchant_id = :merchant_id AND invoice.mx_invoice_id = link.mx_invoice_id
+      LEFT JOIN main_product ON main_product.mx_payment_id = scope.mx_payment_id
+      LEFT JOIN mx.product_categories AS category
+        ON category.merchant_id = :merchant_id
+       AND category.product_name = main_product.product_name
+       AND category.is_active
+      LEFT JOIN mx.number_evidence AS evidence
+        ON evidence.merchant_id = :merchant_id
+       AND evidence.mx_payment_id = scope.mx_payment_id
+       AND link.mx_invoice_id IS NULL
+      LEFT JOIN mx.invoice_map_misses AS miss
+        ON miss.merchant_id = :merchant_id AND miss.invoice_number = scope.invoice_number
+      LEFT JOIN mx.payments AS original
+        ON original.merchant_id = :merchant_id AND original.mx_payment_id = scope.original_payment_id
+), merged AS (
+    INSERT INTO mx.enriched_transactions AS stored
+           (merchant_id, mx_payment_id, has_invoice, mx_invoice_id, link_basis, unlinked_reason,
+            product_name, product_category, category_source)
+    SELECT :merchant_id, mx_payment_id, mx_invoice_id IS NOT NULL, mx_invoice_id, basis, unlinked_reason,
+           product_name, product_category, category_source
+      FROM derived
+     ORDER BY mx_payment_id
+        ON CONFLICT (merchant_id, mx_payment_id) DO UPDATE
+       SET has_invoice = excluded.has_invoice,
+           mx_invoice_id = excluded.mx_invoice_id,
+           link_basis = excluded.link_basis,
+           unlinked_reason = excluded.unlinked_reason,
+           product_name = excluded.product_name,
+           product_category = excluded.product_category,
+           category_source = excluded.category_source
+     WHERE (stored.has_invoice, stored.mx_invoice_id, stored.link_basis, stored.unlinked_reason,
+            stored.product_name, stored.product_category, stored.category_source)
+           IS DISTINCT FROM
+           (excluded.has_invoice, excluded.mx_invoice_id, excluded.link_basis, excluded.unlinked_reason,
+            excluded.product_name, excluded.product_category, excluded.category_source)
+    RETURNING (xmax = 0) AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
+  FROM merged
+
+-- name: enriched_facts
+-- What the statistics say of these payments; of all of the merchant's where no ids are given.
+SELECT count(*) AS payments,
+       count(*) FILTER (WHERE enriched.has_invoice) AS linked,
+       count(DISTINCT enriched.mx_invoice_id) AS invoices,
+       count(*) FILTER (WHERE enriched.product_name IS NOT NULL) AS with_products,
+       count(*) FILTER (WHERE NOT enriched.has_invoice AND enriched.unlinked_reason IS NULL) AS standalone,
+       count(*) FILTER (WHERE enriched.unlinked_reason IS NOT NULL) AS unlinked,
+       count(*) FILTER (WHERE payment.invoice_number IS NOT NULL
+                          AND payment.source IS DISTINCT FROM 'QuickPay') AS with_reference,
+       count(*) FILTER (WHERE payment.invoice_number IS NOT NULL
+                          AND payment.source IS DISTINCT FROM 'QuickPay'
+                          AND enriched.has_invoice) AS with_reference_linked
+  FROM mx.payments AS payment
+  LEFT JOIN mx.enriched_transactions AS enriched USING (merchant_id, mx_payment_id)
+ WHERE payment.merchant_id = :merchant_id
+   AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+
+-- name: unlinked_reasons
+-- How many payments have no invoice though something points to one, by reason.
+SELECT unlinked_reason, count(*) AS payments
+  FROM mx.enriched_transactions
+ WHERE merchant_id = :merchant_id
+   AND unlinked_reason IS NOT NULL
+   AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+ GROUP BY unlinked_reason
+ ORDER BY unlinked_reason

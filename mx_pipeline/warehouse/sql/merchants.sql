@@ -1,0 +1,67 @@
+-- name: add_merchant
+-- Nothing happens, and no row comes back, where the merchant is already here.
+INSERT INTO mx.mx_merchant_configs
+       (merchant_id, name, environment, timezone, consumer_key, consumer_secret, sealing_key_id)
+VALUES (:merchant_id, :name, :environment, :timezone, :consumer_key, :consumer_secret, :sealing_key_id)
+    ON CONFLICT (merchant_id) DO NOTHING
+RETURNING merchant_id
+
+-- name: replace_key
+UPDATE mx.mx_merchant_configs
+   SET consumer_key = :consumer_key, consumer_secret = :consumer_secret, sealing_key_id = :sealing_key_id,
+       credentials_refused_at = NULL, updated_at = now()
+ WHERE merchant_id = :merchant_id
+RETURNING merchant_id
+
+-- name: set_active
+UPDATE mx.mx_merchant_configs
+   SET is_active = :is_active, updated_at = now()
+ WHERE merchant_id = :merchant_id
+RETURNING merchant_id
+
+-- name: refuse_credentials
+-- The vendor does not know this key any more; nothing is asked with it until it changes.
+UPDATE mx.mx_merchant_configs
+   SET credentials_refused_at = coalesce(credentials_refused_at, now())
+ WHERE merchant_id = :merchant_id
+
+-- name: merchant_with_key
+-- For the loader alone: the sealed key, to be opened in memory.
+SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at,
+       consumer_key, consumer_secret, sealing_key_id
+  FROM mx.mx_merchant_configs
+ WHERE merchant_id = :merchant_id
+
+-- name: merchant
+SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at, created_at
+  FROM mx.mx_merchant_configs
+ WHERE merchant_id = :merchant_id
+
+-- name: merchants
+-- Every merchant, for the dispatcher.
+SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at, created_at
+  FROM mx.mx_merchant_configs
+ ORDER BY merchant_id
+
+-- name: active_merchants
+SELECT merchant_id
+  FROM mx.mx_merchant_configs
+ WHERE is_active
+ ORDER BY merchant_id
+
+-- name: merchant_states
+-- One row per merchant for `status`: how fresh, how the last sync ended, what it proved, what is running.
+SELECT merchant.merchant_id, merchant.name, merchant.environment, merchant.timezone, merchant.is_active,
+       merchant.credentials_refused_at,
+       payments.last_outcome, payments.last_success_at, payments.completed_at, payments.record_count,
+       payments.last_verdict, payments.quarantined,
+       (SELECT count(*) FROM mx.sync_requests AS request
+         WHERE request.merchant_id = merchant.merchant_id AND request.status = 'asked') AS waiting,
+       (SELECT phase FROM mx.sync_runs AS run
+         WHERE run.merchant_id = merchant.merchant_id AND run.finished_at IS NULL
+         ORDER BY run.started_at DESC LIMIT 1) AS running_phase
+  FROM mx.mx_merchant_configs AS merchant
+  LEFT JOIN mx.sync_state AS payments
+    ON payments.merchant_id = merchant.merchant_id AND payments.stream = 'payments'
+ WHERE CAST(:only AS bigint) IS NULL OR merchant.merchant_id = CAST(:only AS bigint)
+ ORDER BY merchant.merchant_id

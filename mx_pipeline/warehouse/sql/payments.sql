@@ -1,0 +1,134 @@
+-- name: unchanged_payments
+-- Which of these payments are stored with this very content, so that they need not travel again.
+SELECT stored.mx_payment_id
+  FROM unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_payment_id, content_hash)
+  JOIN mx.payments AS stored
+    ON stored.merchant_id = :merchant_id
+   AND stored.mx_payment_id = page.mx_payment_id
+   AND stored.list_hash = page.content_hash
+
+-- name: merge_payments
+-- Insert new payments and refresh changed ones, with the people in them, in one round trip. News that
+-- was asked for later always wins, so a slow page cannot undo what a faster sync has written. The list
+-- never tells invoice ids, the original or the batch id, so what a detail told of them stays.
+WITH page AS MATERIALIZED (
+    SELECT *
+      FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS payment (
+           id bigint, hash bigint, created timestamptz, amount numeric, status text, type text, source text,
+           "tenderType" text, invoice text, "invoiceIds" bigint[], "refundedAmount" numeric,
+           "settledAmount" numeric, "surchargeAmount" numeric, tax numeric, payload jsonb,
+           "customerName" text, "customerCode" text)
+), merged AS (
+    INSERT INTO mx.payments AS stored
+           (merchant_id, mx_payment_id, created, amount, status, type, source, tender_type, invoice_reference,
+            invoice_ids, refunded_amount, settled_amount, surcharge_amount, tax_amount, payload, list_hash,
+            observed_at)
+    SELECT :merchant_id, id, created, amount, status, type, source, "tenderType", invoice, "invoiceIds",
+           "refundedAmount", "settledAmount", "surchargeAmount", tax, payload, hash, :observed_at
+      FROM page
+     ORDER BY id
+        ON CONFLICT (merchant_id, mx_payment_id) DO UPDATE
+       SET created = excluded.created,
+           amount = excluded.amount,
+           status = excluded.status,
+           type = excluded.type,
+           source = excluded.source,
+           tender_type = excluded.tender_type,
+           invoice_reference = excluded.invoice_reference,
+           invoice_ids = coalesce(excluded.invoice_ids, stored.invoice_ids),
+           refunded_amount = excluded.refunded_amount,
+           settled_amount = excluded.settled_amount,
+           surcharge_amount = excluded.surcharge_amount,
+           tax_amount = excluded.tax_amount,
+           payload = excluded.payload,
+           list_hash = excluded.list_hash,
+           observed_at = excluded.observed_at,
+           changed_at = now()
+     WHERE stored.observed_at <= excluded.observed_at
+       AND stored.list_hash IS DISTINCT FROM excluded.list_hash
+    RETURNING stored.mx_payment_id, (xmax = 0) AS is_new
+), people AS (
+    INSERT INTO mx.payment_people AS stored (merchant_id, mx_payment_id, customer_name, customer_code)
+    SELECT :merchant_id, page.id, page."customerName", page."customerCode"
+      FROM page
+      JOIN merged ON merged.mx_payment_id = page.id
+     WHERE NOT merged.is_new OR page."customerName" IS NOT NULL OR page."customerCode" IS NOT NULL
+     ORDER BY page.id
+        ON CONFLICT (merchant_id, mx_payment_id) DO UPDATE
+       SET customer_name = excluded.customer_name,
+           customer_code = excluded.customer_code
+     WHERE (stored.customer_name, stored.customer_code)
+           IS DISTINCT FROM (excluded.customer_name, excluded.customer_code)
+)
+SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
+  FROM merged
+
+-- name: merge_payment_details
+-- What a payment's own page tells: the same fields as the list but the refunded amount, and its
+-- invoices and its original besides.
+WITH page AS MATERIALIZED (
+    SELECT *
+      FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS payment (
+           id bigint, hash bigint, created timestamptz, amount numeric, status text, type text, source text,
+           "tenderType" text, invoice text, "invoiceIds" bigint[], "originalId" bigint,
+           "settledAmount" numeric, "surchargeAmount" numeric, tax numeric, payload jsonb, detail jsonb,
+           observed_at timestamptz, "customerName" text, "customerCode" text)
+), merged AS (
+    INSERT INTO mx.payments AS stored
+           (merchant_id, mx_payment_id, created, amount, status, type, source, tender_type, invoice_reference,
+            invoice_ids, original_payment_id, settled_amount, surcharge_amount, tax_amount, payload, detail,
+            detail_hash, observed_at, detail_observed_at)
+    SELECT :merchant_id, id, created, amount, status, type, source, "tenderType", invoice, "invoiceIds",
+           "originalId", "settledAmount", "surchargeAmount", tax, payload, detail, hash, observed_at, observed_at
+      FROM page
+     ORDER BY id
+        ON CONFLICT (merchant_id, mx_payment_id) DO UPDATE
+       SET created = excluded.created,
+           amount = excluded.amount,
+           status = excluded.status,
+           type = excluded.type,
+           source = excluded.source,
+           tender_type = excluded.tender_type,
+           invoice_reference = excluded.invoice_reference,
+           invoice_ids = excluded.invoice_ids,
+           original_payment_id = excluded.original_payment_id,
+           settled_amount = excluded.settled_amount,
+           surcharge_amount = excluded.surcharge_amount,
+           tax_amount = excluded.tax_amount,
+           payload = excluded.payload,
+           detail = excluded.detail,
+           detail_hash = excluded.detail_hash,
+           observed_at = excluded.observed_at,
+           detail_observed_at = excluded.detail_observed_at,
+           changed_at = now()
+     WHERE stored.observed_at <= excluded.observed_at
+       AND (stored.detail_observed_at IS NULL OR stored.detail_hash IS DISTINCT FROM excluded.detail_hash)
+    RETURNING stored.mx_payment_id, (xmax = 0) AS is_new
+), people AS (
+    INSERT INTO mx.payment_people AS stored (merchant_id, mx_payment_id, customer_name, customer_code)
+    SELECT :merchant_id, page.id, page."customerName", page."customerCode"
+      FROM page
+      JOIN merged ON merged.mx_payment_id = page.id
+     WHERE NOT merged.is_new OR page."customerName" IS NOT NULL OR page."customerCode" IS NOT NULL
+     ORDER BY page.id
+        ON CONFLICT (merchant_id, mx_payment_id) DO UPDATE
+       SET customer_name = excluded.customer_name,
+           customer_code = excluded.customer_code
+     WHERE (stored.customer_name, stored.customer_code)
+           IS DISTINCT FROM (excluded.customer_name, excluded.customer_code)
+)
+SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
+  FROM merged
+
+-- name: payments_held
+-- How many of these payments we hold, and their sum; all of the merchant's where no ids are given.
+SELECT count(*) AS held, coalesce(sum(amount), 0) AS total
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id
+   AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+
+-- name: payment_ids_held
+-- Every payment id that we hold for the merchant.
+SELECT mx_payment_id
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id

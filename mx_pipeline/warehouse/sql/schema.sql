@@ -1,0 +1,673 @@
+-- The warehouse, as one page. The numbered migrations build exactly this (a test compares the two);
+-- the schema mx and the roles are made before them, and mx_owner owns everything here.
+--
+-- Every tenant table starts its key with merchant_id; row-level security is enabled and forced on
+-- all of them (section 9). Ids are MX Merchant's own. Money is exact. Instants are in UTC.
+
+CREATE DOMAIN mx.exact_number AS numeric
+    CHECK (VALUE > '-Infinity' AND VALUE < 'Infinity'); -- NaN sorts above Infinity, so it is refused too
+
+-- 1. Merchants ---------------------------------------------------------------------------------
+
+CREATE TABLE mx.mx_merchant_configs (
+    merchant_id              bigint PRIMARY KEY CHECK (merchant_id > 0),
+    id                       uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
+    name                     text NOT NULL,
+    environment              text NOT NULL CHECK (environment IN ('sandbox', 'production')),
+    timezone                 text NOT NULL,
+    consumer_key             bytea NOT NULL,
+    consumer_secret          bytea NOT NULL,
+    sealing_key_id           text NOT NULL,
+    user_id                  uuid,
+    is_active                boolean NOT NULL DEFAULT true,
+    credentials_refused_at   timestamptz,
+    created_at               timestamptz NOT NULL DEFAULT now(),
+    updated_at               timestamptz NOT NULL DEFAULT now()
+);
+
+-- 2. Payments ----------------------------------------------------------------------------------
+
+CREATE TABLE mx.payments (
+    merchant_id          bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    mx_payment_id        bigint NOT NULL CHECK (mx_payment_id > 0),
+    created              timestamptz NOT NULL,
+    amount               mx.exact_number NOT NULL,
+    status               text NOT NULL,
+    type                 text,
+    source               text,
+    tender_type          text,
+    invoice_reference    text,
+    invoice_number       bigint GENERATED ALWAYS AS
+        (CASE WHEN invoice_reference ~ '^[0-9]{1,18}$' THEN invoice_reference::bigint END) STORED,
+    invoice_ids          bigint[],
+    original_payment_id  bigint,
+    refunded_amount      mx.exact_number,
+    settled_amount       mx.exact_number,
+    surcharge_amount     mx.exact_number,
+    tax_amount           mx.exact_number,
+    payload              jsonb NOT NULL,
+    detail               jsonb,
+    list_hash            bigint,
+    detail_hash          bigint,
+    first_seen_at        timestamptz NOT NULL DEFAULT now(),
+    observed_at          timestamptz NOT NULL,
+    detail_observed_at   timestamptz,
+    changed_at           timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (merchant_id, mx_payment_id)
+);
+CREATE INDEX payments_newest_first ON mx.payments (merchant_id, created DESC, mx_payment_id DESC);
+CREATE INDEX payments_by_number ON mx.payments (merchant_id, invoice_number) WHERE invoice_number IS NOT NULL;
+CREATE INDEX payments_by_original ON mx.payments (merchant_id, original_payment_id)
+    WHERE original_payment_id IS NOT NULL;
+CREATE INDEX payments_changed ON mx.payments (merchant_id, changed_at);
+
+CREATE TABLE mx.payment_people (
+    merchant_id    bigint NOT NULL,
+    mx_payment_id  bigint NOT NULL,
+    customer_name  text,
+    customer_code  text,
+    PRIMARY KEY (merchant_id, mx_payment_id),
+    FOREIGN KEY (merchant_id, mx_payment_id) REFERENCES mx.payments ON DELETE CASCADE
+);
+
+CREATE TABLE mx.payment_history (
+    merchant_id             bigint NOT NULL,
+    mx_payment_id           bigint NOT NULL,
+    change_id               bigint GENERATED ALWAYS AS IDENTITY,
+    changed_at              timestamptz NOT NULL DEFAULT now(),
+    observed_at             timestamptz NOT NULL,
+    amount_before           mx.exact_number NOT NULL,
+    amount                  mx.exact_number NOT NULL,
+    status_before           text NOT NULL,
+    status                  text NOT NULL,
+    refunded_amount_before  mx.exact_number,
+    refunded_amount         mx.exact_number,
+    settled_amount_before   mx.exact_number,
+    settled_amount          mx.exact_number,
+    PRIMARY KEY (merchant_id, mx_payment_id, change_id),
+    FOREIGN KEY (merchant_id, mx_payment_id) REFERENCES mx.payments ON DELETE CASCADE
+);
+
+CREATE FUNCTION mx.keep_payment_history() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+BEGIN
+    INSERT INTO mx.payment_history
+           (merchant_id, mx_payment_id, observed_at, amount_before, amount, status_before, status,
+            refunded_amount_before, refunded_amount, settled_amount_before, settled_amount)
+    VALUES (NEW.merchant_id, NEW.mx_payment_id, NEW.observed_at, OLD.amount, NEW.amount, OLD.status, NEW.status,
+            OLD.refunded_amount, NEW.refunded_amount, OLD.settled_amount, NEW.settled_amount);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER payment_history AFTER UPDATE ON mx.payments FOR EACH ROW
+    WHEN ((OLD.amount, OLD.status, OLD.refunded_amount, OLD.settled_amount)
+          IS DISTINCT FROM (NEW.amount, NEW.status, NEW.refunded_amount, NEW.settled_amount))
+    EXECUTE FUNCTION mx.keep_payment_history();
+
+-- 3. Invoices ----------------------------------------------------------------------------------
+
+CREATE TABLE mx.invoice_documents (
+    merchant_id         bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    mx_invoice_id       bigint NOT NULL CHECK (mx_invoice_id > 0),
+    invoice_number      bigint NOT NULL,
+    status              text,
+    type                text,
+    receipt_number      text,
+    total_amount        mx.exact_number,
+    subtotal_amount     mx.exact_number,
+    discount_amount     mx.exact_number,
+    tax_amount          mx.exact_number,
+    balance             mx.exact_number,
+    paid_amount         mx.exact_number,
+    quantity            mx.exact_number,
+    return_quantity     mx.exact_number,
+    return_status       text,
+    invoice_date        timestamptz,
+    due_date            timestamptz,
+    api_created         timestamptz,
+    source_type         text,
+    terms               text,
+    currency            text,
+    is_tax_exempt       boolean,
+    raw_data            jsonb,
+    list_hash           bigint,
+    detail_hash         bigint,
+    listed_total        mx.exact_number,
+    listed_quantity     mx.exact_number,
+    detail_of_total     mx.exact_number,
+    detail_of_quantity  mx.exact_number,
+    first_seen_at       timestamptz NOT NULL DEFAULT now(),
+    observed_at         timestamptz NOT NULL,
+    detail_observed_at  timestamptz,
+    changed_at          timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (merchant_id, mx_invoice_id)
+);
+CREATE INDEX invoice_documents_by_number ON mx.invoice_documents (merchant_id, invoice_number);
+CREATE INDEX invoice_documents_changed ON mx.invoice_documents (merchant_id, changed_at);
+
+CREATE TABLE mx.invoice_people (
+    merchant_id      bigint NOT NULL,
+    mx_invoice_id    bigint NOT NULL,
+    customer_id      bigint,
+    customer_name    text,
+    customer_number  text,
+    memo             text,
+    PRIMARY KEY (merchant_id, mx_invoice_id),
+    FOREIGN KEY (merchant_id, mx_invoice_id) REFERENCES mx.invoice_documents ON DELETE CASCADE
+);
+
+CREATE TABLE mx.invoice_purchases (
+    merchant_id            bigint NOT NULL,
+    mx_invoice_id          bigint NOT NULL,
+    line                   integer NOT NULL CHECK (line > 0),
+    mx_purchase_id         bigint,
+    product_id             bigint,
+    product_name           text,
+    description            text,
+    quantity               mx.exact_number,
+    quantity_returned      mx.exact_number,
+    price                  mx.exact_number,
+    discount_amount        mx.exact_number,
+    price_discount_amount  mx.exact_number,
+    subtotal_amount        mx.exact_number,
+    tax_amount             mx.exact_number,
+    total_amount           mx.exact_number,
+    api_created            timestamptz,
+    PRIMARY KEY (merchant_id, mx_invoice_id, line),
+    FOREIGN KEY (merchant_id, mx_invoice_id) REFERENCES mx.invoice_documents ON DELETE CASCADE
+);
+
+CREATE TABLE mx.invoice_payments (
+    merchant_id    bigint NOT NULL,
+    mx_payment_id  bigint NOT NULL,
+    mx_invoice_id  bigint NOT NULL,
+    PRIMARY KEY (merchant_id, mx_payment_id, mx_invoice_id),
+    FOREIGN KEY (merchant_id, mx_invoice_id) REFERENCES mx.invoice_documents ON DELETE CASCADE
+);
+CREATE INDEX invoice_payments_by_invoice ON mx.invoice_payments (merchant_id, mx_invoice_id);
+
+CREATE TABLE mx.invoice_map (
+    merchant_id     bigint NOT NULL,
+    invoice_number  bigint NOT NULL,
+    mx_invoice_id   bigint NOT NULL,
+    PRIMARY KEY (merchant_id, invoice_number, mx_invoice_id),
+    FOREIGN KEY (merchant_id, mx_invoice_id) REFERENCES mx.invoice_documents ON DELETE CASCADE
+);
+CREATE INDEX invoice_map_by_invoice ON mx.invoice_map (merchant_id, mx_invoice_id);
+
+CREATE TABLE mx.invoice_map_misses (
+    merchant_id     bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    invoice_number  bigint NOT NULL,
+    record_count    bigint NOT NULL,
+    sought_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (merchant_id, invoice_number)
+);
+
+-- 4. What is derived: dropped and rebuilt bit for bit, without a call ---------------------------
+
+-- What an all-digit reference is worth as evidence. It only proposes; it suffices where MX itself wrote
+-- it (Recurring, Invoice), one invoice alone carries it, the amount less surcharge fits (that of a return
+-- need not), the invoice's own payments do not speak against it, and the payment's detail, if it was
+-- asked, named no other. QuickPay makes references up, so there a number is never looked at.
+CREATE VIEW mx.number_evidence WITH (security_invoker = true) AS
+SELECT payment.merchant_id,
+       payment.mx_payment_id,
+       proposal.mx_invoice_id,
+       coalesce(proposal.candidates, 0) AS candidates,
+       coalesce(
+           proposal.candidates = 1
+           AND payment.source IN ('Recurring', 'Invoice')
+           AND payment.invoice_reference = payment.invoice_number::text
+           AND (payment.type = 'Return'
+                OR (payment.detail_observed_at IS NULL
+                    AND (invoice.total_amount = payment.amount - coalesce(payment.surcharge_amount, 0)
+                         OR (payment.status IN ('Approved', 'Settled')
+                             AND invoice.paid_amount = instalments.paid))
+                    AND NOT (payment.status IN ('Approved', 'Settled')
+                             AND payment.created < invoice.detail_observed_at
+                             AND EXISTS (SELECT FROM mx.invoice_payments AS other
+                                          WHERE other.merchant_id = payment.merchant_id
+                                            AND other.mx_invoice_id = proposal.mx_invoice_id)
+                             AND NOT EXISTS (SELECT FROM mx.invoice_payments AS named
+                                              WHERE named.merchant_id = payment.merchant_id
+                                                AND named.mx_invoice_id = proposal.mx_invoice_id
+                                                AND named.mx_payment_id = payment.mx_payment_id)))),
+           false) AS suffices
+  FROM mx.payments AS payment
+  LEFT JOIN (SELECT merchant_id, invoice_number, count(*) AS candidates, min(mx_invoice_id) AS mx_invoice_id
+               FROM mx.invoice_map
+              GROUP BY merchant_id, invoice_number) AS proposal USING (merchant_id, invoice_number)
+  LEFT JOIN mx.invoice_documents AS invoice
+    ON invoice.merchant_id = payment.merchant_id AND invoice.mx_invoice_id = proposal.mx_invoice_id
+  LEFT JOIN (SELECT merchant_id, invoice_number, sum(amount - coalesce(surcharge_amount, 0)) AS paid
+               FROM mx.payments
+              WHERE invoice_number IS NOT NULL
+                AND source IN ('Recurring', 'Invoice')
+                AND status IN ('Approved', 'Settled')
+                AND type IS DISTINCT FROM 'Return'
+              GROUP BY merchant_id, invoice_number) AS instalments
+    ON instalments.merchant_id = payment.merchant_id AND instalments.invoice_number = payment.invoice_number
+ WHERE payment.invoice_number IS NOT NULL
+   AND payment.source IS DISTINCT FROM 'QuickPay';
+
+CREATE TABLE mx.payment_invoices (
+    merchant_id    bigint NOT NULL,
+    mx_payment_id  bigint NOT NULL,
+    position       integer NOT NULL CHECK (position > 0),
+    mx_invoice_id  bigint NOT NULL,
+    basis          text NOT NULL
+        CHECK (basis IN ('invoice_ids', 'invoice_payments', 'original_payment', 'number')),
+    PRIMARY KEY (merchant_id, mx_payment_id, position),
+    FOREIGN KEY (merchant_id, mx_payment_id) REFERENCES mx.payments ON DELETE CASCADE,
+    FOREIGN KEY (merchant_id, mx_invoice_id) REFERENCES mx.invoice_documents ON DELETE CASCADE
+);
+CREATE INDEX payment_invoices_by_invoice ON mx.payment_invoices (merchant_id, mx_invoice_id);
+
+CREATE TABLE mx.enriched_transactions (
+    merchant_id       bigint NOT NULL,
+    mx_payment_id     bigint NOT NULL,
+    has_invoice       boolean NOT NULL,
+    mx_invoice_id     bigint,
+    link_basis        text,
+    unlinked_reason   text,
+    product_name      text,
+    product_category  text,
+    category_source   text,
+    PRIMARY KEY (merchant_id, mx_payment_id),
+    FOREIGN KEY (merchant_id, mx_payment_id) REFERENCES mx.payments ON DELETE CASCADE,
+    FOREIGN KEY (merchant_id, mx_invoice_id) REFERENCES mx.invoice_documents,
+    CHECK (has_invoice = (mx_invoice_id IS NOT NULL)),
+    CHECK (has_invoice = (link_basis IS NOT NULL)),
+    CHECK (NOT (has_invoice AND unlinked_reason IS NOT NULL))
+);
+CREATE INDEX enriched_transactions_by_invoice ON mx.enriched_transactions (merchant_id, mx_invoice_id);
+CREATE INDEX enriched_transactions_unlinked ON mx.enriched_transactions (merchant_id, unlinked_reason)
+    WHERE unlinked_reason IS NOT NULL;
+
+CREATE TABLE mx.product_categories (
+    merchant_id   bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    product_name  text NOT NULL,
+    category      text NOT NULL,
+    is_active     boolean NOT NULL DEFAULT true,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX product_categories_one_active ON mx.product_categories (merchant_id, product_name)
+    WHERE is_active;
+
+-- 5. What people write: no sync can undo it, for the loader has no grant ------------------------
+
+CREATE TABLE mx.transaction_workflow (
+    merchant_id              bigint NOT NULL,
+    mx_payment_id            bigint NOT NULL,
+    membership_status        text NOT NULL DEFAULT 'active',
+    fulfillment_type         text,
+    referral_source          text,
+    google_review_submitted  boolean NOT NULL DEFAULT false,
+    date_started             date,
+    last_payment_date        date,
+    next_billing_date        date,
+    ordered_by_provider      boolean,
+    ordered_by_provider_at   timestamptz,
+    updated_at               timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (merchant_id, mx_payment_id),
+    FOREIGN KEY (merchant_id, mx_payment_id) REFERENCES mx.payments
+);
+
+CREATE TABLE mx.invoice_workflow (
+    merchant_id             bigint NOT NULL,
+    mx_invoice_id           bigint NOT NULL,
+    data_sent_status        text NOT NULL DEFAULT 'pending' CHECK (data_sent_status IN ('pending', 'yes', 'no')),
+    data_sent_at            timestamptz,
+    data_sent_notes         text,
+    ordered_by_provider_at  timestamptz,
+    updated_at              timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (merchant_id, mx_invoice_id),
+    FOREIGN KEY (merchant_id, mx_invoice_id) REFERENCES mx.invoice_documents
+);
+
+-- 6. Who asked, what ran, what it proved --------------------------------------------------------
+
+CREATE TABLE mx.sync_requests (
+    merchant_id     bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    request_id      bigint GENERATED ALWAYS AS IDENTITY,
+    asked_by        text NOT NULL,
+    asked_through   text NOT NULL CHECK (asked_through IN ('command', 'dagster', 'api', 'webhook', 'schedule')),
+    mode            text NOT NULL CHECK (mode IN ('incremental', 'latest', 'full')),
+    latest          integer CHECK (latest BETWEEN 1 AND 1000),
+    emergency       boolean NOT NULL DEFAULT false,
+    reason          text,
+    status          text NOT NULL DEFAULT 'asked' CHECK (status IN ('asked', 'claimed', 'done')),
+    attempt         integer NOT NULL DEFAULT 0,
+    claimed_by      text,
+    asked_at        timestamptz NOT NULL DEFAULT now(),
+    launched_at     timestamptz,
+    claimed_at      timestamptz,
+    finished_at     timestamptz,
+    run_id          bigint,
+    outcome         text,
+    message         text,
+    PRIMARY KEY (merchant_id, request_id),
+    CHECK ((mode = 'latest') = (latest IS NOT NULL)),
+    CHECK (latest <= 100 OR (emergency AND reason <> ''))
+);
+CREATE INDEX sync_requests_waiting ON mx.sync_requests (asked_at) WHERE status = 'asked';
+
+CREATE TABLE mx.sync_runs (
+    merchant_id     bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    run_id          bigint GENERATED ALWAYS AS IDENTITY,
+    request_id      bigint,
+    dagster_run_id  text,
+    mode            text NOT NULL,
+    parameters      jsonb NOT NULL DEFAULT '{}',
+    phase           text,
+    outcome         text CHECK (outcome IN
+        ('success', 'partial', 'failed', 'cancelled', 'rate_limited', 'auth_failed')),
+    message         text,
+    stats           jsonb,
+    started_at      timestamptz NOT NULL DEFAULT now(),
+    finished_at     timestamptz,
+    PRIMARY KEY (merchant_id, run_id),
+    FOREIGN KEY (merchant_id, request_id) REFERENCES mx.sync_requests
+);
+CREATE INDEX sync_runs_newest_first ON mx.sync_runs (merchant_id, started_at DESC);
+
+CREATE TABLE mx.sync_state (
+    merchant_id       bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    stream            text NOT NULL CHECK (stream IN ('payments', 'invoices', 'enriched_transactions')),
+    run_id            bigint,
+    position          bigint NOT NULL DEFAULT 0,
+    record_count      bigint,
+    derived_through   timestamptz,
+    completed_at      timestamptz,
+    last_outcome      text,
+    last_success_at   timestamptz,
+    last_verdict      text,
+    quarantined       bigint NOT NULL DEFAULT 0,
+    updated_at        timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (merchant_id, stream)
+);
+
+CREATE TABLE mx.certificates (
+    merchant_id     bigint NOT NULL,
+    certificate_id  bigint GENERATED ALWAYS AS IDENTITY,
+    run_id          bigint NOT NULL,
+    stream          text NOT NULL CHECK (stream IN ('payments', 'invoices')),
+    scope           text NOT NULL,
+    basis           text NOT NULL CHECK (basis IN ('count', 'enumerated')),
+    verdict         text NOT NULL CHECK (verdict IN ('agrees', 'differs', 'unproven')),
+    source_count    bigint,
+    our_count       bigint NOT NULL,
+    source_sum      mx.exact_number,
+    our_sum         mx.exact_number,
+    missing_ids     bigint[] NOT NULL DEFAULT '{}',
+    surplus_ids     bigint[] NOT NULL DEFAULT '{}',
+    note            text,
+    made_at         timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (merchant_id, certificate_id),
+    FOREIGN KEY (merchant_id, run_id) REFERENCES mx.sync_runs
+);
+CREATE INDEX certificates_newest_first ON mx.certificates (merchant_id, stream, made_at DESC);
+
+CREATE TABLE mx.quarantine (
+    merchant_id    bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    quarantine_id  bigint GENERATED ALWAYS AS IDENTITY,
+    stream         text NOT NULL
+        CHECK (stream IN ('payments', 'payment_details', 'invoices', 'invoice_details')),
+    mx_id          bigint,
+    reason         text NOT NULL,
+    keys           text[] NOT NULL DEFAULT '{}',
+    run_id         bigint,
+    attempts       integer NOT NULL DEFAULT 1,
+    first_seen_at  timestamptz NOT NULL DEFAULT now(),
+    last_seen_at   timestamptz NOT NULL DEFAULT now(),
+    released_at    timestamptz,
+    PRIMARY KEY (merchant_id, quarantine_id),
+    UNIQUE NULLS NOT DISTINCT (merchant_id, stream, mx_id, reason)
+);
+CREATE INDEX quarantine_held ON mx.quarantine (merchant_id, stream, mx_id) WHERE released_at IS NULL;
+
+CREATE TABLE mx.api_usage (
+    merchant_id  bigint NOT NULL REFERENCES mx.mx_merchant_configs,
+    run_id       bigint NOT NULL,
+    endpoint     text NOT NULL,
+    outcome      text NOT NULL,
+    calls        bigint NOT NULL CHECK (calls >= 0),
+    day          date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
+    PRIMARY KEY (merchant_id, run_id, endpoint, outcome, day)
+);
+
+-- 7. What dashboards read: the names of the source document -------------------------------------
+
+CREATE VIEW mx.transactions WITH (security_invoker = true) AS
+SELECT md5('payment/' || payment.merchant_id || '/' || payment.mx_payment_id)::uuid AS id,
+       payment.merchant_id,
+       payment.mx_payment_id,
+       payment.amount::numeric AS amount,
+       payment.created AS transaction_date,
+       payment.status,
+       coalesce(payment.refunded_amount, 0)::numeric AS refunded_amount,
+       coalesce(payment.settled_amount, 0)::numeric AS settled_amount,
+       payment.invoice_number AS mx_invoice_number,
+       payment.invoice_reference,
+       enriched.mx_invoice_id,
+       coalesce(enriched.has_invoice, false) AS has_invoice,
+       CASE WHEN enriched.mx_invoice_id IS NOT NULL
+            THEN md5('invoice/' || payment.merchant_id || '/' || enriched.mx_invoice_id)::uuid END AS invoice_id,
+       enriched.link_basis,
+       enriched.unlinked_reason,
+       enriched.product_name,
+       enriched.product_category,
+       enriched.category_source,
+       payment.source,
+       payment.type AS transaction_type,
+       payment.tender_type,
+       person.customer_name,
+       person.customer_code,
+       payment.payload ->> 'clientReference' AS client_reference,
+       payment.payload ->> 'reference' AS reference_number,
+       payment.payload ->> 'authCode' AS auth_code,
+       payment.payload ->> 'authMessage' AS auth_message,
+       (payment.payload ->> 'responseCode')::bigint AS response_code,
+       payment.payload #>> '{cardAccount,cardType}' AS card_type,
+       payment.payload #>> '{cardAccount,last4}' AS card_last4,
+       NULL::text AS card_token,
+       payment.payload ->> 'currency' AS currency,
+       payment.tax_amount::numeric AS tax_amount,
+       payment.surcharge_amount::numeric AS surcharge_amount,
+       payment.payload ->> 'surchargeLabel' AS surcharge_label,
+       payment.payload ->> 'batch' AS batch,
+       payment.original_payment_id,
+       payment.observed_at AS synced_at,
+       payment.payload AS raw_data,
+       coalesce(workflow.membership_status, 'active') AS membership_status,
+       workflow.fulfillment_type,
+       workflow.referral_source,
+       coalesce(workflow.google_review_submitted, false) AS google_review_submitted,
+       workflow.date_started,
+       workflow.last_payment_date,
+       workflow.next_billing_date,
+       workflow.ordered_by_provider,
+       workflow.ordered_by_provider_at,
+       payment.first_seen_at AS created_at,
+       greatest(payment.changed_at, workflow.updated_at) AS updated_at
+  FROM mx.payments AS payment
+  LEFT JOIN mx.enriched_transactions AS enriched USING (merchant_id, mx_payment_id)
+  LEFT JOIN mx.payment_people AS person USING (merchant_id, mx_payment_id)
+  LEFT JOIN mx.transaction_workflow AS workflow USING (merchant_id, mx_payment_id);
+
+CREATE VIEW mx.invoices WITH (security_invoker = true) AS
+SELECT md5('invoice/' || invoice.merchant_id || '/' || invoice.mx_invoice_id)::uuid AS id,
+       invoice.merchant_id,
+       invoice.mx_invoice_id,
+       invoice.invoice_number,
+       invoice.status,
+       invoice.total_amount::numeric AS total_amount,
+       invoice.subtotal_amount::numeric AS subtotal_amount,
+       invoice.discount_amount::numeric AS discount_amount,
+       invoice.tax_amount::numeric AS tax_amount,
+       invoice.balance::numeric AS balance,
+       invoice.paid_amount::numeric AS paid_amount,
+       (invoice.invoice_date AT TIME ZONE merchant.timezone)::date AS invoice_date,
+       (invoice.due_date AT TIME ZONE merchant.timezone)::date AS due_date,
+       invoice.api_created,
+       person.customer_id,
+       person.customer_name,
+       person.customer_number,
+       person.memo,
+       invoice.currency,
+       invoice.receipt_number,
+       invoice.quantity::numeric AS quantity,
+       invoice.return_quantity::numeric AS return_quantity,
+       invoice.return_status,
+       invoice.source_type,
+       invoice.type,
+       invoice.terms,
+       invoice.is_tax_exempt,
+       invoice.raw_data,
+       coalesce(workflow.data_sent_status, 'pending') AS data_sent_status,
+       workflow.data_sent_at,
+       workflow.data_sent_notes,
+       workflow.ordered_by_provider_at,
+       invoice.first_seen_at AS created_at,
+       greatest(invoice.changed_at, workflow.updated_at) AS updated_at
+  FROM mx.invoice_documents AS invoice
+  JOIN mx.mx_merchant_configs AS merchant USING (merchant_id)
+  LEFT JOIN mx.invoice_people AS person USING (merchant_id, mx_invoice_id)
+  LEFT JOIN mx.invoice_workflow AS workflow USING (merchant_id, mx_invoice_id);
+
+-- Through the views people write workflow columns only; any other change is refused, not ignored.
+CREATE FUNCTION mx.write_transaction_workflow() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+DECLARE
+    writable CONSTANT text[] := ARRAY['membership_status', 'fulfillment_type', 'referral_source',
+        'google_review_submitted', 'date_started', 'last_payment_date', 'next_billing_date',
+        'ordered_by_provider', 'ordered_by_provider_at', 'updated_at'];
+BEGIN
+    IF to_jsonb(NEW) - writable IS DISTINCT FROM to_jsonb(OLD) - writable THEN
+        RAISE EXCEPTION 'only workflow columns of mx.transactions can be written; the rest comes from MX Merchant'
+            USING ERRCODE = 'feature_not_supported', HINT = array_to_string(writable, ', ');
+    END IF;
+    INSERT INTO mx.transaction_workflow AS stored
+           (merchant_id, mx_payment_id, membership_status, fulfillment_type, referral_source,
+            google_review_submitted, date_started, last_payment_date, next_billing_date,
+            ordered_by_provider, ordered_by_provider_at)
+    VALUES (NEW.merchant_id, NEW.mx_payment_id, NEW.membership_status, NEW.fulfillment_type, NEW.referral_source,
+            NEW.google_review_submitted, NEW.date_started, NEW.last_payment_date, NEW.next_billing_date,
+            NEW.ordered_by_provider, NEW.ordered_by_provider_at)
+        ON CONFLICT (merchant_id, mx_payment_id) DO UPDATE
+       SET membership_status = excluded.membership_status,
+           fulfillment_type = excluded.fulfillment_type,
+           referral_source = excluded.referral_source,
+           google_review_submitted = excluded.google_review_submitted,
+           date_started = excluded.date_started,
+           last_payment_date = excluded.last_payment_date,
+           next_billing_date = excluded.next_billing_date,
+           ordered_by_provider = excluded.ordered_by_provider,
+           ordered_by_provider_at = excluded.ordered_by_provider_at,
+           updated_at = now();
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER write_workflow INSTEAD OF UPDATE ON mx.transactions FOR EACH ROW
+    EXECUTE FUNCTION mx.write_transaction_workflow();
+
+CREATE FUNCTION mx.write_invoice_workflow() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+DECLARE
+    writable CONSTANT text[] := ARRAY['data_sent_status', 'data_sent_at', 'data_sent_notes',
+        'ordered_by_provider_at', 'updated_at'];
+BEGIN
+    IF to_jsonb(NEW) - writable IS DISTINCT FROM to_jsonb(OLD) - writable THEN
+        RAISE EXCEPTION 'only workflow columns of mx.invoices can be written; the rest comes from MX Merchant'
+            USING ERRCODE = 'feature_not_supported', HINT = array_to_string(writable, ', ');
+    END IF;
+    INSERT INTO mx.invoice_workflow AS stored
+           (merchant_id, mx_invoice_id, data_sent_status, data_sent_at, data_sent_notes, ordered_by_provider_at)
+    VALUES (NEW.merchant_id, NEW.mx_invoice_id, NEW.data_sent_status, NEW.data_sent_at, NEW.data_sent_notes,
+            NEW.ordered_by_provider_at)
+        ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
+       SET data_sent_status = excluded.data_sent_status,
+           data_sent_at = excluded.data_sent_at,
+           data_sent_notes = excluded.data_sent_notes,
+           ordered_by_provider_at = excluded.ordered_by_provider_at,
+           updated_at = now();
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER write_workflow INSTEAD OF UPDATE ON mx.invoices FOR EACH ROW
+    EXECUTE FUNCTION mx.write_invoice_workflow();
+
+-- 8. Who may do what ----------------------------------------------------------------------------
+
+GRANT USAGE ON SCHEMA mx TO mx_loader, mx_app, mx_dispatcher, mx_auditor, mx_backup;
+
+-- The loader brings data in and nothing else: no workflow table, no category.
+GRANT SELECT ON mx.mx_merchant_configs, mx.product_categories TO mx_loader;
+GRANT UPDATE (credentials_refused_at) ON mx.mx_merchant_configs TO mx_loader;
+GRANT SELECT, INSERT, UPDATE ON mx.payments, mx.payment_people, mx.invoice_documents, mx.invoice_people,
+    mx.invoice_map, mx.sync_requests, mx.sync_runs, mx.sync_state, mx.quarantine, mx.api_usage TO mx_loader;
+GRANT SELECT, INSERT ON mx.payment_history, mx.certificates TO mx_loader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON mx.invoice_purchases, mx.invoice_payments, mx.invoice_map_misses,
+    mx.payment_invoices, mx.enriched_transactions TO mx_loader;
+
+-- The application serves people: it reads data, writes workflow and asks for syncs. It can replace a
+-- merchant's sealed key and never read one.
+GRANT SELECT (merchant_id, id, name, environment, timezone, user_id, is_active, credentials_refused_at,
+              created_at, updated_at) ON mx.mx_merchant_configs TO mx_app;
+GRANT INSERT, UPDATE ON mx.mx_merchant_configs TO mx_app;
+GRANT SELECT ON mx.payments, mx.payment_people, mx.payment_history, mx.invoice_documents, mx.invoice_people,
+    mx.invoice_purchases, mx.invoice_payments, mx.invoice_map, mx.payment_invoices, mx.enriched_transactions,
+    mx.sync_runs, mx.sync_state, mx.certificates, mx.quarantine, mx.api_usage TO mx_app;
+GRANT SELECT, INSERT, UPDATE ON mx.transaction_workflow, mx.invoice_workflow, mx.product_categories,
+    mx.sync_requests TO mx_app;
+GRANT SELECT, UPDATE ON mx.transactions, mx.invoices TO mx_app;
+GRANT SELECT ON mx.number_evidence TO mx_loader, mx_app;
+
+-- The dispatcher sees every merchant's requests and freshness, and no data.
+GRANT SELECT (merchant_id, name, environment, timezone, is_active, credentials_refused_at, created_at)
+    ON mx.mx_merchant_configs TO mx_dispatcher;
+GRANT SELECT ON mx.sync_requests, mx.sync_runs, mx.sync_state TO mx_dispatcher;
+GRANT UPDATE (attempt, launched_at) ON mx.sync_requests TO mx_dispatcher;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA mx TO mx_backup;
+
+-- 9. Tenants: a connection sees the merchant it was opened for; without one it sees nothing ------
+
+DO $$
+DECLARE
+    tenant_table text;
+BEGIN
+    FOREACH tenant_table IN ARRAY ARRAY[
+        'mx_merchant_configs', 'payments', 'payment_people', 'payment_history', 'invoice_documents',
+        'invoice_people', 'invoice_purchases', 'invoice_payments', 'invoice_map', 'invoice_map_misses',
+        'payment_invoices', 'enriched_transactions', 'product_categories', 'transaction_workflow',
+        'invoice_workflow', 'sync_requests', 'sync_runs', 'sync_state', 'certificates', 'quarantine', 'api_usage']
+    LOOP
+        EXECUTE format('ALTER TABLE mx.%I ENABLE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('ALTER TABLE mx.%I FORCE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('CREATE POLICY owner_migrates ON mx.%I TO mx_owner USING (true) WITH CHECK (true)',
+                       tenant_table);
+        EXECUTE format('CREATE POLICY backup_reads ON mx.%I FOR SELECT TO mx_backup USING (true)', tenant_table);
+        EXECUTE format(
+            'CREATE POLICY loader_of_this_merchant ON mx.%I TO mx_loader
+                 USING (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)
+                 WITH CHECK (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)',
+            tenant_table);
+        -- Names come with the permission for names; until a person has it, the application sees none.
+        CONTINUE WHEN tenant_table IN ('payment_people', 'invoice_people');
+        EXECUTE format(
+            'CREATE POLICY app_of_this_merchant ON mx.%I TO mx_app
+                 USING (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)
+                 WITH CHECK (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)',
+            tenant_table);
+    END LOOP;
+
+    FOREACH tenant_table IN ARRAY ARRAY['mx_merchant_configs', 'sync_requests', 'sync_runs', 'sync_state'] LOOP
+        EXECUTE format('CREATE POLICY dispatcher_sees_all ON mx.%I FOR SELECT TO mx_dispatcher USING (true)',
+                       tenant_table);
+    END LOOP;
+    CREATE POLICY dispatcher_launches ON mx.sync_requests FOR UPDATE TO mx_dispatcher USING (true) WITH CHECK (true);
+END $$;
+
+-- 10. The dictionary ----------------------------------------------------------------------------

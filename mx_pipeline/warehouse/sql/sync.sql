@@ -1,0 +1,144 @@
+-- name: ask
+-- Someone or something asks for a sync. `claimed_by` is set where the asker answers it itself.
+INSERT INTO mx.sync_requests
+       (merchant_id, asked_by, asked_through, mode, latest, emergency, reason, status, claimed_by, claimed_at)
+VALUES (:merchant_id, :asked_by, :asked_through, :mode, :latest, :emergency, :reason,
+        CASE WHEN CAST(:claimed_by AS text) IS NULL THEN 'asked' ELSE 'claimed' END, :claimed_by,
+        CASE WHEN CAST(:claimed_by AS text) IS NULL THEN NULL ELSE now() END)
+RETURNING request_id
+
+-- name: claim
+-- Take one request, once. No row where someone else has it, or it is done.
+UPDATE mx.sync_requests
+   SET status = 'claimed', claimed_by = :claimed_by, claimed_at = now()
+ WHERE merchant_id = :merchant_id
+   AND request_id = :request_id
+   AND (status = 'asked' OR (status = 'claimed' AND claimed_by = :claimed_by))
+RETURNING request_id, asked_by, asked_through, mode, latest, emergency, reason
+
+-- name: request
+SELECT request_id, asked_by, asked_through, mode, latest, emergency, reason, status, attempt, claimed_by,
+       asked_at, claimed_at, finished_at, run_id, outcome, message
+  FROM mx.sync_requests
+ WHERE merchant_id = :merchant_id AND request_id = :request_id
+
+-- name: finish_request
+UPDATE mx.sync_requests
+   SET status = 'done', finished_at = now(), run_id = :run_id, outcome = :outcome, message = :message
+ WHERE merchant_id = :merchant_id AND request_id = :request_id
+
+-- name: waiting_requests
+-- For the dispatcher: what nobody has claimed, oldest first, with what was launched long ago and never came.
+SELECT request.merchant_id, request.request_id, request.attempt
+  FROM mx.sync_requests AS request
+  JOIN mx.mx_merchant_configs AS merchant USING (merchant_id)
+ WHERE request.status = 'asked'
+   AND merchant.is_active
+   AND (request.launched_at IS NULL OR request.launched_at < now() - make_interval(secs => :launch_again_after))
+ ORDER BY request.asked_at
+ LIMIT :most
+
+-- name: mark_launched
+UPDATE mx.sync_requests AS request
+   SET attempt = request.attempt + 1, launched_at = now()
+  FROM unnest(CAST(:merchants AS bigint[]), CAST(:requests AS bigint[])) AS launched (merchant_id, request_id)
+ WHERE request.merchant_id = launched.merchant_id
+   AND request.request_id = launched.request_id
+   AND request.status = 'asked'
+
+-- name: start_run
+INSERT INTO mx.sync_runs (merchant_id, request_id, dagster_run_id, mode, parameters)
+VALUES (:merchant_id, :request_id, :dagster_run_id, :mode, CAST(:parameters AS jsonb))
+RETURNING run_id
+
+-- name: enter_phase
+UPDATE mx.sync_runs SET phase = :phase WHERE merchant_id = :merchant_id AND run_id = :run_id
+
+-- name: finish_run
+UPDATE mx.sync_runs
+   SET finished_at = now(), outcome = :outcome, message = :message, stats = CAST(:stats AS jsonb), phase = NULL
+ WHERE merchant_id = :merchant_id AND run_id = :run_id
+
+-- name: run
+SELECT run_id, request_id, mode, outcome, message, stats, started_at, finished_at
+  FROM mx.sync_runs
+ WHERE merchant_id = :merchant_id AND run_id = :run_id
+
+-- name: keep_position
+-- How far a list has been read and written; in the transaction of the page that it describes.
+INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, position, record_count)
+VALUES (:merchant_id, :stream, :run_id, :position, :record_count)
+    ON CONFLICT (merchant_id, stream) DO UPDATE
+   SET run_id = excluded.run_id, position = excluded.position, record_count = excluded.record_count,
+       updated_at = now()
+
+-- name: keep_derived_through
+INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, derived_through)
+VALUES (:merchant_id, 'enriched_transactions', :run_id, now())
+    ON CONFLICT (merchant_id, stream) DO UPDATE
+   SET run_id = excluded.run_id, derived_through = now(), updated_at = now()
+
+-- name: derived_through
+SELECT coalesce((SELECT derived_through
+                   FROM mx.sync_state
+                  WHERE merchant_id = :merchant_id AND stream = 'enriched_transactions'), 'epoch')
+
+-- name: keep_outcome
+INSERT INTO mx.sync_state AS stored
+       (merchant_id, stream, run_id, last_outcome, last_success_at, completed_at, last_verdict, quarantined)
+VALUES (:merchant_id, 'payments', :run_id, :outcome, CASE WHEN :outcome = 'success' THEN now() END, now(),
+        :verdict, :quarantined)
+    ON CONFLICT (merchant_id, stream) DO UPDATE
+   SET last_outcome = excluded.last_outcome,
+       last_success_at = coalesce(excluded.last_success_at, stored.last_success_at),
+       completed_at = excluded.completed_at,
+       last_verdict = coalesce(excluded.last_verdict, stored.last_verdict),
+       quarantined = excluded.quarantined,
+       updated_at = now()
+
+-- name: clock
+-- The database's clock, by which observations are ordered.
+SELECT clock_timestamp()
+
+-- name: quarantine
+-- Set records aside with their reasons; one that comes again is counted, not doubled.
+INSERT INTO mx.quarantine AS held (merchant_id, stream, mx_id, reason, keys, run_id)
+SELECT :merchant_id, refused.stream, refused.mx_id, refused.reason,
+       coalesce((SELECT array_agg(key) FROM jsonb_array_elements_text(refused.keys) AS key), '{}'), :run_id
+  FROM jsonb_to_recordset(CAST(:refused AS jsonb)) AS refused (stream text, mx_id bigint, reason text, keys jsonb)
+    ON CONFLICT (merchant_id, stream, mx_id, reason) DO UPDATE
+   SET attempts = held.attempts + 1, last_seen_at = now(), released_at = NULL, run_id = excluded.run_id
+
+-- name: quarantined
+SELECT count(*) FROM mx.quarantine WHERE merchant_id = :merchant_id AND released_at IS NULL
+
+-- name: release
+-- What has been taken in after all is no longer held.
+UPDATE mx.quarantine
+   SET released_at = now()
+ WHERE merchant_id = :merchant_id
+   AND stream = :stream
+   AND released_at IS NULL
+   AND mx_id = ANY (CAST(:ids AS bigint[]))
+
+-- name: count_calls
+INSERT INTO mx.api_usage AS stored (merchant_id, run_id, endpoint, outcome, calls)
+SELECT :merchant_id, :run_id, used.endpoint, used.outcome, used.calls
+  FROM jsonb_to_recordset(CAST(:calls AS jsonb)) AS used (endpoint text, outcome text, calls bigint)
+    ON CONFLICT (merchant_id, run_id, endpoint, outcome, day) DO UPDATE
+   SET calls = stored.calls + excluded.calls
+
+-- name: certify
+INSERT INTO mx.certificates
+       (merchant_id, run_id, stream, scope, basis, verdict, source_count, our_count, source_sum, our_sum,
+        missing_ids, surplus_ids, note)
+VALUES (:merchant_id, :run_id, :stream, :scope, :basis, :verdict, :source_count, :our_count, :source_sum,
+        :our_sum, CAST(:missing_ids AS bigint[]), CAST(:surplus_ids AS bigint[]), :note)
+
+-- name: latest_certificates
+-- The newest certificate of each stream.
+SELECT DISTINCT ON (stream) stream, scope, basis, verdict, source_count, our_count, source_sum, our_sum,
+       missing_ids, surplus_ids, note, made_at
+  FROM mx.certificates
+ WHERE merchant_id = :merchant_id
+ ORDER BY stream, made_at DESC, certificate_id DESC

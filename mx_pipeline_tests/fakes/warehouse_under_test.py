@@ -1,0 +1,78 @@
+"""A warehouse opened as any role, and by its superuser for arranging and for the last look."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Engine, NullPool, create_engine, text
+
+from mx_pipeline.sealing import Sealer
+from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE, LOADER_ROLE, Logins
+from mx_pipeline.warehouse.merchants import Credentials, add_merchant
+
+MERCHANT = 1_000_000_001
+
+
+class WarehouseUnderTest:
+    """Real logins on a real database; `rows` looks past every policy, as only a test may."""
+
+    def __init__(self, logins: Logins) -> None:
+        self.logins = logins
+        self.sealer = Sealer(logins.key)
+        self._open = cache(lambda role: Warehouse(logins, role))
+        self._engine: Engine = create_engine(logins.admin, poolclass=NullPool)
+
+    @property
+    def loader(self) -> Warehouse:
+        return self._open(LOADER_ROLE)
+
+    @property
+    def app(self) -> Warehouse:
+        return self._open(APP_ROLE)
+
+    @property
+    def dispatcher(self) -> Warehouse:
+        return self._open(DISPATCHER_ROLE)
+
+    def has_merchant(
+        self,
+        merchant_id: int = MERCHANT,
+        *,
+        key: str = "K" * 24,
+        secret: str = "s/e+c=",
+        timezone: str = "America/Chicago",
+        environment: str = "sandbox",
+    ) -> int:
+        """Register a merchant as the command does."""
+        with self.app.merchant(merchant_id) as tenant:
+            add_merchant(
+                tenant,
+                self.sealer,
+                Credentials(key, secret),
+                name=f"Clinic {merchant_id}",
+                environment=environment,
+                timezone=timezone,
+            )
+        return merchant_id
+
+    def rows(self, statement: str, **parameters: object) -> list[Any]:
+        """What is really there, whichever merchant's."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(text(statement), parameters))
+
+    def value(self, statement: str, **parameters: object) -> Any:
+        """The only value of the only row."""
+        ((value,),) = self.rows(statement, **parameters)
+        return value
+
+    def damage(self, statement: str, **parameters: object) -> None:
+        """What no role of ours could do."""
+        with self._engine.begin() as connection:
+            connection.execute(text(statement), parameters)
+
+    def close(self) -> None:
+        for role in (LOADER_ROLE, APP_ROLE, DISPATCHER_ROLE):
+            self._open(role).close()
+        self._engine.dispose()
