@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 Money: TypeAlias = Decimal
 """US dollars and cents, exact; MX sends text such as "205.96" (`mx_api.md` 2.6)."""
 
-Json: TypeAlias = bool | int | str | Decimal | list["Json"] | dict[str, "Json"] | None
-"""A value as MX sent it; numbers with a point are Decimal."""
+if TYPE_CHECKING:
+    Json: TypeAlias = bool | int | str | Decimal | list["Json"] | dict[str, "Json"] | None
+    """A value as MX sent it; numbers with a point are Decimal."""
+else:
+    # msgspec makes no decoder for a union of str and Decimal, and needs none: it never decodes these.
+    Json = Any
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

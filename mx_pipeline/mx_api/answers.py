@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -100,7 +100,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     if until is None:
         return None
     # Against the vendor's own clock where it tells it: ours may be minutes off.
-    now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)
+    now = _moment(headers.get("Date", "")) or datetime.now(UTC)
     return max(0.0, (until - now).total_seconds())
 
 
@@ -109,7 +109,7 @@ def _moment(http_date: str) -> datetime | None:
         moment = parsedate_to_datetime(http_date)
     except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _by_code(asked: Asked, code: str, came: str) -> MxApiError | None:

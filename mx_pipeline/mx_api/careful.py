@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -180,7 +180,7 @@ def _moment(value: object, path: str, *, is_required: bool) -> datetime | None:
         raise CannotTakeIn(f"{path}: has no time zone")
     if moment.year not in YEARS:
         raise CannotTakeIn(f"{path}: is not in the years {YEARS[0]} to {YEARS[-1]}")
-    return moment.astimezone(timezone.utc)
+    return moment.astimezone(UTC)
 
 
 def _storable(value: object) -> Json:

@@ -34,7 +34,7 @@ INVOICES_PER_PAGE = 500
 class MxClient:
     """One merchant's window on MX Merchant. Safe to share among up to 32 threads."""
 
-    def __init__(  # noqa: PLR0913  (all keyword-only)
+    def __init__(
         self,
         *,
         base_url: str,
@@ -66,7 +66,7 @@ class MxClient:
             Payment,
             stream="payments",
             merchant_id=merchant_id,
-            keys_sent_once=("id", "created", "amount", "status"),
+            keys_sent_once=("id", "amount", "status"),
         )
         self._payment_details = Decoding(
             PaymentDetail,

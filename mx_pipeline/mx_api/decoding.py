@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", Payment, PaymentDetail, Invoice, InvoiceDetail)
 
-NOT_TYPED = (ValueError, ArithmeticError, RecursionError)
-"""What msgspec raises for a record that it cannot type (its own errors are ValueErrors)."""
+NOT_TYPED = (ValueError, TypeError, ArithmeticError, RecursionError)
+"""What msgspec raises for a record that it cannot type (its own errors are ValueErrors), and Decimal for an sNaN."""
 ROW_COUNT = re.compile(rb"\s*[0-9]{1,15}\s*")
 KEYS_QUOTED_AT_MOST = 100
 DECIMAL_EXPONENT_AT_MOST = 30
@@ -43,7 +43,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 class _Envelope(msgspec.Struct, rename="camel"):
     records: list[msgspec.Raw]
-    record_count: msgspec.Raw | None = None
+    record_count: msgspec.Raw = msgspec.Raw()
 
 
 class _Lines(msgspec.Struct):
@@ -68,7 +68,7 @@ def open_envelope(asked: Asked, answer: Answer) -> Envelope:
     except (ValueError, RecursionError):
         pass  # the careful way finds out what is wrong
     else:
-        count, notes = _row_count(b"" if envelope.record_count is None else bytes(envelope.record_count))
+        count, notes = _row_count(bytes(envelope.record_count))
         return Envelope(envelope.records, count, answer.sent_at, notes)
 
     tree = _parsed(asked, answer)
@@ -117,7 +117,7 @@ class Decoding(Generic[R]):
         self._typed = msgspec.json.Decoder(record_type)
         self._soundness = Soundness(self._shape)
         self._loose_numbers = LooseNumbers(self._shape)
-        self._has_purchases = record_type is InvoiceDetail
+        self._has_purchases: bool = issubclass(record_type, InvoiceDetail)
 
     def row(self, row: msgspec.Raw | object) -> R | RefusedRecord:
         """One row of a list."""
@@ -156,13 +156,17 @@ class Decoding(Generic[R]):
             record = self._typed.decode(raw)
             if not self._soundness.passes(record) or record.merchant_id not in (None, self._merchant_id):
                 return None
-            if self._loose_numbers.may_be_in(raw) or b"\\u0000" in raw:
+            has_escapes = b"\\" in raw
+            if (
+                (has_escapes
+                and b"\\u0000" in raw)
+                or self._loose_numbers.may_be_in(raw, has_escapes=has_escapes)
+            ):
                 return None
             for key in self._keys_sent_once:
                 if raw.count(key) > 1:
                     return None
-            if b'""' in raw:
-                self._soundness.drop_empty_texts(record)
+            self._soundness.drop_empty_texts(record)
             if self._has_purchases:
                 self._keep_lines(record, raw)
         except NOT_TYPED:

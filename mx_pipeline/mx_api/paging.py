@@ -128,8 +128,8 @@ class Pages(Generic[R]):
 
         match ask.purpose:
             case "walk":
-                self._forbid_repeats(ask, first_id, has_new=bool(new))
                 notes += self._advance(ask, received, envelope.record_count)
+                self._forbid_repeats(ask, first_id, has_new=bool(new))
             case "overlap":
                 self._close_overlap(received)
             case "top":
@@ -198,7 +198,8 @@ class Pages(Generic[R]):
         )
         self._repeats = self._repeats + 1 if is_repeat else 0
         self._first_id = first_id
-        if self._repeats >= REPEATS_AT_MOST:
+        is_end_doubtful = self._is_walked and self._repeats and self.distinct < (self.record_count or 0)
+        if self._repeats >= REPEATS_AT_MOST or is_end_doubtful:
             raise MxContractBroken(
                 f"The list repeats its rows at offset {ask.offset}: MX ignores `offset`, so it cannot be read whole. "
                 "Tell the maintainers."

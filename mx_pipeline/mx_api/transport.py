@@ -73,7 +73,7 @@ class _Headers(CaseInsensitiveDict[str]):
 class Transport:
     """Safe to use from as many threads as the pool has connections."""
 
-    def __init__(  # noqa: PLR0913  (all keyword-only)
+    def __init__(
         self,
         *,
         base_url: str,

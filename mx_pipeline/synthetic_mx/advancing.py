@@ -11,7 +11,7 @@ from mx_pipeline.synthetic_mx.facts import Payment
 from mx_pipeline.synthetic_mx.fate import status_of
 from mx_pipeline.synthetic_mx.merchant import Merchant
 from mx_pipeline.synthetic_mx.people import person
-from mx_pipeline.synthetic_mx.stories import linked_return
+from mx_pipeline.synthetic_mx.returns import linked_return
 from mx_pipeline.synthetic_mx.wire_text import SECOND_MS, surcharge
 
 REFUNDS_PER_ARRIVAL: Final = 0.01

@@ -12,7 +12,7 @@ from mx_pipeline.synthetic_mx.dice import mix
 from mx_pipeline.synthetic_mx.facts import Payment
 from mx_pipeline.synthetic_mx.merchant import Merchant
 from mx_pipeline.synthetic_mx.people import person
-from mx_pipeline.synthetic_mx.stories import linked_return
+from mx_pipeline.synthetic_mx.returns import linked_return, unlinked_return
 from mx_pipeline.synthetic_mx.wire_text import cents, epoch_ms, surcharge
 
 Fields = dict[str, Any]
@@ -49,10 +49,12 @@ def place_payment(merchant: Merchant, fields: Fields) -> int:
     if original is not None and fields.get("type", "Return") == "Return":
         linked_return(payment, original, base=original.base, refers=True)
         _understand(merchant, payment, fields)
-        merchant.payments.put(
-            msgspec.structs.replace(original, refunded=original.refunded - min(0, payment.amount))
-        )
+        if payment.fate != "declined":
+            refunded = original.refunded - min(0, payment.amount)
+            merchant.payments.put(msgspec.structs.replace(original, refunded=refunded))
     else:
+        if fields.get("type") == "Return":
+            unlinked_return(payment)
         _understand(merchant, payment, fields)
     _link(merchant, payment)
     merchant.payments.put(payment)
@@ -136,9 +138,11 @@ def _understand_invoices(merchant: Merchant, payment: Payment, fields: Fields) -
         payment.invoice_ids = tuple(fields[TRUE_INVOICE_IDS])
     if TELLS_INVOICE_IDS in fields:
         payment.tells_invoice_ids = bool(fields[TELLS_INVOICE_IDS])
-    if isinstance(fields.get("invoice"), str):
+    if "invoice" in fields.get(WITHOUT, ()):
+        payment.reference = None
+    elif isinstance(fields.get("invoice"), str):
         payment.reference = fields["invoice"]
-    elif payment.reference is None and "invoice" not in fields.get(WITHOUT, ()):
+    elif payment.reference is None:
         invoice = merchant.invoices.find(payment.invoice_ids[0]) if payment.invoice_ids else None
         payment.reference = str(invoice.number) if invoice is not None else f"B{payment.salt & 0xFFFFFFF:07X}"
 
@@ -148,8 +152,8 @@ def _is_ids(value: object) -> bool:
 
 
 def _link(merchant: Merchant, payment: Payment) -> None:
-    if payment.reference is None:
-        return
+    if payment.type == "Return" and payment.reference is None:
+        return  # nothing but its originalId tells what it gave back
     for invoice_id in payment.invoice_ids:
         add_payment_to_invoice(merchant, invoice_id, payment.id)
 

@@ -73,6 +73,8 @@ def standing_of(invoice: Invoice, payments: Iterable[Payment], closed_through: i
             returned -= payment.base
         else:
             sold += payment.base
+    # A payment for several invoices counts on each, but pays none of them twice.
+    sold = min(sold, invoice.total)
     paid = sold - returned
     if invoice.is_cancelled and not sold:
         return Standing("Cancelled", 0, 0, is_returned=False)

@@ -25,18 +25,21 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._merchants: dict[bytes, list[int]] = {}
+        self._credentials: dict[int, set[bytes]] = {}
 
     def add(self, key: KeyPair, merchant_id: int) -> None:
         """One key may be bound to several merchants."""
-        known = self._merchants.setdefault(_credential(key), [])
+        credential = _credential(key)
+        known = self._merchants.setdefault(credential, [])
         if merchant_id not in known:
             known.append(merchant_id)
+        self._credentials.setdefault(merchant_id, set()).add(credential)
 
     def revoke(self, merchant_id: int) -> None:
         """No key opens this merchant any more."""
-        for credential, known in list(self._merchants.items()):
-            if merchant_id in known:
-                known.remove(merchant_id)
+        for credential in self._credentials.pop(merchant_id, ()):
+            known = self._merchants[credential]
+            known.remove(merchant_id)
             if not known:
                 del self._merchants[credential]
 

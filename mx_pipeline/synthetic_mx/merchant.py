@@ -110,8 +110,7 @@ class Merchant:
     def fresh_payment_id(self) -> int:
         """An id for a record placed by hand, above all computed ones of this merchant."""
         self.placed += 1
-        last = self.timeline.payment_id(0) // PAYMENT_IDS_PER_MERCHANT * PAYMENT_IDS_PER_MERCHANT
-        return last + PAYMENT_IDS_PER_MERCHANT * 9 // 10 + self.placed
+        return self.timeline.payment_ids_from + PAYMENT_IDS_PER_MERCHANT * 9 // 10 + self.placed
 
     def fresh_invoice_id(self) -> int:
         self.placed += 1

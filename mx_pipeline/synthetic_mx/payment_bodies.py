@@ -10,8 +10,9 @@ from mx_pipeline.synthetic_mx.dice import mix
 from mx_pipeline.synthetic_mx.facts import Payment
 from mx_pipeline.synthetic_mx.fate import batch_day, settled_date, status_of
 from mx_pipeline.synthetic_mx.merchant import Merchant
-from mx_pipeline.synthetic_mx.people import HOLDER_CANARY, Person, person
-from mx_pipeline.synthetic_mx.stories import REPEATED_REFUND
+from mx_pipeline.synthetic_mx.payment_parts import card_account, level_3_line, risk_of
+from mx_pipeline.synthetic_mx.people import person
+from mx_pipeline.synthetic_mx.returns import REPEATED_REFUND
 from mx_pipeline.synthetic_mx.wire_text import instant, money
 
 Body = dict[str, Any]
@@ -128,7 +129,7 @@ class _View:
     def _card(self, body: Body) -> None:
         payment = self.payment
         if self.is_card:
-            body["cardAccount"] = _card_account(
+            body["cardAccount"] = card_account(
                 self.who, payment, detail=self.detail, is_linked_return=self.is_linked_return
             )
         if self.detail and not self.is_refused_repeat and payment.source != "Terminal":
@@ -137,7 +138,7 @@ class _View:
         if not self.is_declined:
             body["authCode"] = f"{(payment.salt >> 7) % 1_000_000:06d}"
         body["status"] = self.status
-        body["risk"] = _risk(payment.salt, detail=self.detail) if self.is_card else {}
+        body["risk"] = risk_of(payment.salt, detail=self.detail) if self.is_card else {}
 
     def _settling(self, body: Body) -> None:
         if self.detail:
@@ -209,76 +210,8 @@ def _detail_only(body: Body, payment: Payment, advice: str, *, has_balance: bool
     is_linked_return = payment.original_id is not None
     if payment.source in {"QuickPay", "Invoice"} and not is_linked_return:
         body["replayId"] = REPLAY_IDS_START + payment.salt % 10**13 * 2 + 1
-        body["purchases"] = [_level_3_line(payment)]
+        body["purchases"] = [level_3_line(payment)]
     if payment.source == "QuickPay" and payment.salt & 7:
         body["meta"] = "synthetic memo"
     if has_balance:
         body["balance"] = "0"
-
-
-def _card_account(who: Person, payment: Payment, *, detail: bool, is_linked_return: bool) -> Body:
-    present = payment.source == "Terminal"
-    if not detail:
-        return {
-            "cardType": who.card_type,
-            "last4": who.last4,
-            "token": who.token,
-            "hasContract": False,
-            "cardPresent": present,
-        }
-    account: Body = {
-        "cardType": who.card_type,
-        "entryMode": "Swiped" if present else "Keyed",
-        "last4": who.last4,
-        "cardId": who.card_id,
-        "token": who.token,
-        "expiryMonth": who.expiry_month,
-        "expiryYear": who.expiry_year,
-        "hasContract": False,
-        "cardPresent": present,
-    }
-    if not is_linked_return:
-        account["isDebit"] = who.is_debit
-        account["isCorp"] = who.is_corp
-    if payment.source in {"QuickPay", "Invoice"}:
-        account["name"] = f"{who.name.strip()} {HOLDER_CANARY}"
-    return account
-
-
-def _risk(bits: int, *, detail: bool) -> Body:
-    """Six in ten were checked: Y 117, N 14, Z 12 of the recorded 144."""
-    luck = (bits >> 20) % 240
-    if luck >= 144:
-        return {"avsAccountNameMatchPerformed": False} if luck < 230 else {}
-    code = "Y" if luck < 117 else "N" if luck < 131 else "Z" if luck < 143 else "M"
-    risk: Body = (
-        {"avsResponseCode": code} if detail else {"avsResponse": "No Match" if code == "N" else "Match"}
-    )
-    risk["avsAddressMatch"] = code in "YM"
-    risk["avsZipMatch"] = code != "N"
-    risk["avsAccountNameMatchPerformed"] = False
-    if detail and luck < 3:
-        risk["cvvResponseCode"], risk["cvvResponse"], risk["cvvMatch"] = "M", "Match", True
-    return risk
-
-
-def _level_3_line(payment: Payment) -> Body:
-    """Not what was bought: a phrase of the merchant's trade, with the vendor's empty date (mx_api.md 5.2)."""
-    return {
-        "iId": payment.salt % 10**8,
-        "code": "MISC",
-        "name": "MEDICAL SERVICES",
-        "description": "MEDICAL SERVICES",
-        "unitOfMeasure": "EA",
-        "unitPrice": money(payment.base),
-        "quantity": 1,
-        "taxRate": "-0.0412" if payment.base < 0 else "0.04120000000000000000000000",
-        "taxAmount": money(payment.tax or 0),
-        "discountRate": "0",
-        "discountAmount": "0",
-        "extendedAmount": money(payment.base),
-        "lineItemId": 0,
-        "dateCreated": "0001-01-01T00:00:00",
-        "transactionId": str(payment.id),
-        "transactionIId": 0,
-    }

@@ -12,6 +12,7 @@ from mx_pipeline.synthetic_mx.facts import Invoice, Payment
 from mx_pipeline.synthetic_mx.people import person
 from mx_pipeline.synthetic_mx.products import lines_sold
 from mx_pipeline.synthetic_mx.references import QuickPayReferences
+from mx_pipeline.synthetic_mx.returns import REPEATED_REFUND, linked_return, unlinked_return
 from mx_pipeline.synthetic_mx.timeline import FIRST_INVOICE_NUMBER, INVOICE_LEAD_MS, Segment, Timeline
 from mx_pipeline.synthetic_mx.wire_text import DAY_MS, local_day, local_midnight, surcharge
 
@@ -191,32 +192,6 @@ class _Chapter:
                 self.returns.append((0, original, invoice))
         if invoice is not None and payment.reference is not None:
             invoice.payment_ids = (*invoice.payment_ids, payment.id)
-
-
-REPEATED_REFUND: Final = 99
-"""The decline that a refund of something already refunded gets (responseCode 306)."""
-
-
-def linked_return(payment: Payment, original: Payment, *, base: int, refers: bool) -> None:
-    """Make this payment a return of that one; without `refers` it names no invoice at all."""
-    payment.type, payment.source, payment.fate = "Return", "Invoice", "settles"
-    payment.tender, payment.customer = original.tender, original.customer
-    payment.base = -base
-    payment.surcharge = surcharge(-base) if original.surcharge is not None else None
-    payment.tax = None
-    payment.original_id = original.id
-    payment.invoice_ids = original.invoice_ids
-    payment.tells_invoice_ids = False
-    payment.reference = original.reference if refers else None
-    payment.client_reference = payment.customer_code = None
-
-
-def unlinked_return(payment: Payment) -> None:
-    """Money given back through QuickPay, with no trace of what for."""
-    payment.type, payment.source = "Return", "QuickPay"
-    payment.base = -payment.base
-    payment.tax = -(-payment.base * 412 // 10_000)
-    payment.surcharge = None
 
 
 def _nobody_pays(invoice: Invoice) -> None:

@@ -55,7 +55,7 @@ class Timeline:
         self._firsts: list[int] = []
         self.count = 0
         slot = merchant_id % (PAYMENT_IDS_START // 40 // PAYMENT_IDS_PER_MERCHANT)
-        self._payment_ids_from = PAYMENT_IDS_START + slot * PAYMENT_IDS_PER_MERCHANT
+        self.payment_ids_from = PAYMENT_IDS_START + slot * PAYMENT_IDS_PER_MERCHANT
         self._invoice_ids_from = INVOICE_IDS_START + merchant_id % INVOICE_ID_STEP
 
     def add(
@@ -96,12 +96,10 @@ class Timeline:
 
     def payment_id(self, place: int) -> int:
         swapped = self._swapped(place)
-        return (
-            self._payment_ids_from + swapped * PAYMENT_ID_STEP + stir(self._ids + swapped) % PAYMENT_ID_STEP
-        )
+        return self.payment_ids_from + swapped * PAYMENT_ID_STEP + stir(self._ids + swapped) % PAYMENT_ID_STEP
 
     def place_of_payment(self, payment_id: int) -> int | None:
-        swapped = (payment_id - self._payment_ids_from) // PAYMENT_ID_STEP
+        swapped = (payment_id - self.payment_ids_from) // PAYMENT_ID_STEP
         if not 0 <= swapped < self.count:
             return None
         place = self._swapped(swapped)

@@ -31,7 +31,7 @@ STATEMENT_TIMEOUT = "120s"
 ENTER = text(
     "SELECT set_config('mx.merchant_id', :merchant, true), set_config('TimeZone', 'UTC', true),"
     f" set_config('lock_timeout', '{LOCK_TIMEOUT}', true),"
-    f" set_config('statement_timeout', '{STATEMENT_TIMEOUT}', true)"
+    f" set_config('statement_timeout', '{STATEMENT_TIMEOUT}', true), set_config('jit', 'off', true)"
 )
 ROLE_IS_UNSAFE = (
     "SELECT current_user, rolsuper OR rolbypassrls OR EXISTS"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -54,6 +54,11 @@ def content_hash(record: msgspec.Struct) -> int:
 def page_json(rows: Sequence[Row]) -> str:
     """The page as one JSON parameter."""
     return _encode_row(rows).decode()
+
+
+def json(value: Mapping[str, object]) -> str:
+    """A small object as one JSON parameter."""
+    return _encode_row(value).decode()
 
 
 def payment_row(payment: Payment, hashed: int) -> Row:

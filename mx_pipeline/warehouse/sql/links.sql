@@ -1,3 +1,6 @@
+-- name: expect_many_rows
+SELECT set_config('enable_nestloop', 'off', true)
+
 -- name: stale_payments
 -- Payments whose link or product may have changed since the watermark: they changed themselves, or an
 -- invoice that they could belong to did, or something about them is still open; and the returns of those.

@@ -213,7 +213,7 @@ CREATE VIEW mx.number_evidence WITH (security_invoker = true) AS
 SELECT payment.merchant_id,
        payment.mx_payment_id,
        proposal.mx_invoice_id,
-       coalesce(proposal.candidates, 0) AS candidates,
+       proposal.candidates,
        coalesce(
            proposal.candidates = 1
            AND payment.source IN ('Recurring', 'Invoice')
@@ -222,7 +222,14 @@ SELECT payment.merchant_id,
                 OR (payment.detail_observed_at IS NULL
                     AND (invoice.total_amount = payment.amount - coalesce(payment.surcharge_amount, 0)
                          OR (payment.status IN ('Approved', 'Settled')
-                             AND invoice.paid_amount = instalments.paid))
+                             AND invoice.paid_amount =
+                                 (SELECT sum(part.amount - coalesce(part.surcharge_amount, 0))
+                                    FROM mx.payments AS part
+                                   WHERE part.merchant_id = payment.merchant_id
+                                     AND part.invoice_number = payment.invoice_number
+                                     AND part.source IN ('Recurring', 'Invoice')
+                                     AND part.status IN ('Approved', 'Settled')
+                                     AND part.type IS DISTINCT FROM 'Return')))
                     AND NOT (payment.status IN ('Approved', 'Settled')
                              AND payment.created < invoice.detail_observed_at
                              AND EXISTS (SELECT FROM mx.invoice_payments AS other
@@ -234,19 +241,12 @@ SELECT payment.merchant_id,
                                                 AND named.mx_payment_id = payment.mx_payment_id)))),
            false) AS suffices
   FROM mx.payments AS payment
-  LEFT JOIN (SELECT merchant_id, invoice_number, count(*) AS candidates, min(mx_invoice_id) AS mx_invoice_id
-               FROM mx.invoice_map
-              GROUP BY merchant_id, invoice_number) AS proposal USING (merchant_id, invoice_number)
+ CROSS JOIN LATERAL (SELECT count(*) AS candidates, min(map.mx_invoice_id) AS mx_invoice_id
+                       FROM mx.invoice_map AS map
+                      WHERE map.merchant_id = payment.merchant_id
+                        AND map.invoice_number = payment.invoice_number) AS proposal
   LEFT JOIN mx.invoice_documents AS invoice
     ON invoice.merchant_id = payment.merchant_id AND invoice.mx_invoice_id = proposal.mx_invoice_id
-  LEFT JOIN (SELECT merchant_id, invoice_number, sum(amount - coalesce(surcharge_amount, 0)) AS paid
-               FROM mx.payments
-              WHERE invoice_number IS NOT NULL
-                AND source IN ('Recurring', 'Invoice')
-                AND status IN ('Approved', 'Settled')
-                AND type IS DISTINCT FROM 'Return'
-              GROUP BY merchant_id, invoice_number) AS instalments
-    ON instalments.merchant_id = payment.merchant_id AND instalments.invoice_number = payment.invoice_number
  WHERE payment.invoice_number IS NOT NULL
    AND payment.source IS DISTINCT FROM 'QuickPay';
 
@@ -378,6 +378,7 @@ CREATE TABLE mx.sync_state (
     run_id            bigint,
     position          bigint NOT NULL DEFAULT 0,
     record_count      bigint,
+    walked_at         timestamptz,
     derived_through   timestamptz,
     completed_at      timestamptz,
     last_outcome      text,

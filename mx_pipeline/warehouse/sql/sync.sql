@@ -66,11 +66,19 @@ SELECT run_id, request_id, mode, outcome, message, stats, started_at, finished_a
 
 -- name: keep_position
 -- How far a list has been read and written; in the transaction of the page that it describes.
-INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, position, record_count)
-VALUES (:merchant_id, :stream, :run_id, :position, :record_count)
+INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, position, record_count, walked_at)
+VALUES (:merchant_id, :stream, :run_id, :position, :record_count, CASE WHEN :is_end THEN now() END)
     ON CONFLICT (merchant_id, stream) DO UPDATE
-   SET run_id = excluded.run_id, position = excluded.position, record_count = excluded.record_count,
+   SET run_id = excluded.run_id,
+       position = excluded.position,
+       record_count = excluded.record_count,
+       walked_at = coalesce(excluded.walked_at, stored.walked_at),
        updated_at = now()
+
+-- name: was_walked
+-- Has the payment list ever been read to its end? Until then an incremental sync reads on.
+SELECT EXISTS (SELECT FROM mx.sync_state
+                WHERE merchant_id = :merchant_id AND stream = 'payments' AND walked_at IS NOT NULL) AS was_walked
 
 -- name: keep_derived_through
 INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, derived_through)

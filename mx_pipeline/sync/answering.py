@@ -1,0 +1,145 @@
+"""Answers sync requests: opens the merchant's key, runs the sync, writes the answer to the request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mx_pipeline.errors import BadInput, MxPipelineError
+from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.sealing import Sealer
+from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
+from mx_pipeline.sync.orders import ALL_PHASES, Mode, Phase, SyncOrder, SyncReport
+from mx_pipeline.sync.run import run_sync
+from mx_pipeline.sync.work import CallCount
+from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
+from mx_pipeline.warehouse.merchants import get_credentials
+from mx_pipeline.warehouse.requests import Claimed, SyncRequest, ask, claim, finish
+
+MERCHANTS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """Everything it takes to answer requests of any merchant, as the loader."""
+
+    warehouse: Warehouse
+    sealer: Sealer
+    mx_urls: Mapping[MxEnvironment, str]
+    name: str
+    """Who answers: written to the requests that it claims."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, name: str) -> Answerer:
+        """As the environment says. Raises BadSettings."""
+        warehouse = Warehouse(logins_of(settings), LOADER_ROLE)
+        return cls(warehouse, settings.sealer(), settings.mx_urls, name)
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self.warehouse.close()
+
+    def answer(
+        self,
+        merchant_id: int,
+        request_id: int,
+        *,
+        phases: frozenset[Phase] = ALL_PHASES,
+        dagster_run_id: str | None = None,
+    ) -> SyncReport:
+        """Answer one request; whatever goes wrong is the report's outcome. Raises BadInput where it is not ours."""
+        with self.warehouse.merchant(merchant_id) as tenant:
+            claimed = claim(tenant, request_id, claimed_by=self.name)
+        if claimed is None:
+            raise BadInput(
+                f"request {request_id} of merchant {merchant_id} is answered by somebody else, or done"
+            )
+        report = self._run(merchant_id, claimed, phases, dagster_run_id)
+        with self.warehouse.merchant(merchant_id) as tenant:
+            finish(tenant, request_id, run_id=report.run_id, outcome=report.outcome, message=report.message)
+        return report
+
+    def ask_and_answer(
+        self,
+        merchant_id: int,
+        request: SyncRequest,
+        *,
+        phases: frozenset[Phase] = ALL_PHASES,
+        dagster_run_id: str | None = None,
+    ) -> SyncReport:
+        """Ask on someone's behalf and answer at once: a Dagster run that nobody asked for before."""
+        try:
+            with self.warehouse.merchant(merchant_id) as tenant:
+                request_id = ask(tenant, request, claimed_by=self.name)
+        except MxPipelineError as error:
+            return failed_report(merchant_id, error)
+        return self.answer(merchant_id, request_id, phases=phases, dagster_run_id=dagster_run_id)
+
+    def side_by_side(
+        self,
+        merchants: Sequence[int],
+        request: SyncRequest,
+        *,
+        phases: frozenset[Phase] = ALL_PHASES,
+        dagster_run_id: str | None = None,
+    ) -> Iterator[SyncReport]:
+        """Sync many merchants, a few at a time, each through all its phases; reports come as they end."""
+        with ThreadPoolExecutor(MERCHANTS_AT_ONCE, thread_name_prefix="merchant") as pool:
+            running = [
+                pool.submit(
+                    self.ask_and_answer, merchant, request, phases=phases, dagster_run_id=dagster_run_id
+                )
+                for merchant in merchants
+            ]
+            for ended in as_completed(running):
+                yield ended.result()
+
+    def _run(
+        self, merchant_id: int, claimed: Claimed, phases: frozenset[Phase], dagster_run_id: str | None
+    ) -> SyncReport:
+        order = SyncOrder(
+            merchant_id=merchant_id,
+            mode=_mode(claimed.request.mode),
+            latest=claimed.request.latest,
+            request_id=claimed.request_id,
+            dagster_run_id=dagster_run_id,
+            phases=phases,
+        )
+        calls = CallCount()
+        try:
+            with self.warehouse.merchant(merchant_id) as tenant:
+                merchant, credentials = get_credentials(tenant, self.sealer)
+            with MxClient(
+                base_url=self.mx_urls[mx_environment(merchant.environment)],
+                consumer_key=credentials.consumer_key,
+                consumer_secret=credentials.consumer_secret,
+                merchant_id=merchant_id,
+                on_call=calls,
+            ) as client:
+                return run_sync(order, client, self.warehouse, calls)
+        except MxPipelineError as error:
+            return failed_report(merchant_id, error)
+
+
+def failed_report(merchant_id: int, error: MxPipelineError) -> SyncReport:
+    """A sync that could not even begin."""
+    now = datetime.now(UTC)
+    return SyncReport(
+        merchant_id=merchant_id,
+        run_id=None,
+        outcome="failed",
+        message=str(error),
+        started_at=now,
+        finished_at=now,
+        seconds=0.0,
+    )
+
+
+def _mode(text: str) -> Mode:
+    for known in ("incremental", "latest", "full"):
+        if text == known:
+            return known
+    raise BadInput(f"{text!r} is no mode of a sync")

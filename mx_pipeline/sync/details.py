@@ -1,0 +1,77 @@
+"""Phases 3 and 4: the pages of single invoices, and of single payments where nothing else can link them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mx_pipeline.errors import MxForbidden
+from mx_pipeline.records import RefusedRecord
+from mx_pipeline.sync.fetching import D, Fetched, fetch_each, in_batches
+from mx_pipeline.sync.orders import Phase
+from mx_pipeline.sync.work import Work
+from mx_pipeline.warehouse.deriving import invoices_to_fetch, payments_of_numbers, payments_to_ask
+from mx_pipeline.warehouse.loading import load_invoice_details, load_payment_details, release
+
+
+def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
+    """Ask for each wanted invoice once, and for a payment only where its links cannot be known without.
+
+    `numbers_to_ask`: invoice numbers that one payment's own page tells with fewer calls than the list.
+    An answer can raise the next question (a payment names an invoice), so this goes round until none is left.
+    """
+    asked_payments: set[int] = set()
+    asked_invoices: set[int] = set()
+    with work.tenant() as tenant:
+        by_number = payments_of_numbers(tenant, work.scope, numbers_to_ask) if numbers_to_ask else {}
+    questions = sorted(by_number.values())
+    while True:
+        with work.tenant() as tenant:
+            to_ask = sorted({*questions, *payments_to_ask(tenant, work.scope)} - asked_payments)
+        _ask_payments(work, to_ask)
+        asked_payments.update(to_ask)
+        with work.tenant() as tenant:
+            to_fetch = [
+                mx_id for mx_id in invoices_to_fetch(tenant, work.scope) if mx_id not in asked_invoices
+            ]
+        if not work.invoices_forbidden:
+            _fetch_invoices(work, to_fetch)
+        asked_invoices.update(to_fetch)
+        if not to_ask and not to_fetch:
+            return
+
+
+def _ask_payments(work: Work, ids: Sequence[int]) -> None:
+    for batch in in_batches(fetch_each(ids, work.client.get_payment, "payment_details")):
+        details, refused = _sorted_out(batch)
+        with work.tenant() as tenant:
+            merged = load_payment_details(
+                tenant, [(detail, work.observed_at(sent_at)) for detail, sent_at in details]
+            )
+            work.set_aside(tenant, refused)
+            release(tenant, "payment_details", [detail.payment_id for detail, _ in details])
+        work.add(Phase.INVOICE_DETAILS, merged)
+        work.payments_asked += len(batch)
+
+
+def _fetch_invoices(work: Work, ids: Sequence[int]) -> None:
+    try:
+        for batch in in_batches(fetch_each(ids, work.client.get_invoice, "invoice_details")):
+            details, refused = _sorted_out(batch)
+            with work.tenant() as tenant:
+                merged = load_invoice_details(
+                    tenant, [(detail, work.observed_at(sent_at)) for detail, sent_at in details]
+                )
+                work.set_aside(tenant, refused)
+                release(tenant, "invoice_details", [detail.invoice_id for detail, _ in details])
+            work.add(Phase.INVOICE_DETAILS, merged)
+            work.details_read += len(batch)
+    except MxForbidden as error:
+        work.invoices_forbidden = True
+        work.note(f"invoices not read: {error}")
+
+
+def _sorted_out(
+    batch: Sequence[Fetched[D]],
+) -> tuple[list[tuple[D, float]], list[RefusedRecord]]:
+    details = [(one.answer, one.sent_at) for one in batch if not isinstance(one.answer, RefusedRecord)]
+    return details, [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]

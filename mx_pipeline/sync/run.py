@@ -1,0 +1,143 @@
+"""Runs one ordered sync from its first call to its certificate, and says truthfully how it ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+
+from mx_pipeline.errors import (
+    MxCredentialsRefused,
+    MxPipelineError,
+    MxRateLimited,
+    WarehouseError,
+)
+from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.sync.certificate import certify
+from mx_pipeline.sync.details import read_details
+from mx_pipeline.sync.enrichment import enrich
+from mx_pipeline.sync.invoice_map import read_invoice_map
+from mx_pipeline.sync.orders import Outcome, Phase, Stat, SyncOrder, SyncReport
+from mx_pipeline.sync.payments import read_payments
+from mx_pipeline.sync.statistics import statistics
+from mx_pipeline.sync.work import CallCount, DatabaseClock, Work
+from mx_pipeline.warehouse.connections import Tenant, Warehouse
+from mx_pipeline.warehouse.rows import json
+
+logger = logging.getLogger(__name__)
+
+LONGEST_MESSAGE = 1000
+
+
+def run_sync(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount) -> SyncReport:
+    """Sync one merchant. What goes wrong with it becomes the report's outcome, so no neighbour is touched.
+
+    `calls` is what the client tells of its requests. Raises WarehouseError only where the database is so
+    far gone that not even the outcome can be written.
+    """
+    started, began = datetime.now(UTC), time.monotonic()
+    work = _begin(order, client, warehouse, calls)
+    outcome, message = _phases(work)
+    stats = _statistics(work)
+    finished = datetime.now(UTC)
+    report = SyncReport(
+        merchant_id=order.merchant_id,
+        run_id=work.run_id,
+        outcome=outcome,
+        message=message[:LONGEST_MESSAGE],
+        started_at=started,
+        finished_at=finished,
+        seconds=time.monotonic() - began,
+        stats=stats,
+        certificates=tuple(work.certificates),
+        phases_done=dict(work.phases_done),
+    )
+    _end(work, report)
+    return report
+
+
+def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount) -> Work:
+    with warehouse.merchant(order.merchant_id) as tenant:
+        run_id = tenant.one(
+            "sync",
+            "start_run",
+            request_id=order.request_id,
+            dagster_run_id=order.dagster_run_id,
+            mode=order.mode,
+            parameters=json({"latest": order.latest, "phases": sorted(order.phases)}),
+        ).run_id
+        clock = DatabaseClock(tenant.one("sync", "clock")[0], time.monotonic())
+    return Work(order=order, run_id=run_id, client=client, warehouse=warehouse, clock=clock, calls=calls)
+
+
+def _phases(work: Work) -> tuple[Outcome, str]:
+    try:
+        _run_phases(work)
+    except MxCredentialsRefused as error:
+        with work.tenant() as tenant:
+            tenant.run("merchants", "refuse_credentials")
+        return "auth_failed", str(error)
+    except MxRateLimited as error:
+        return "rate_limited", str(error)
+    except MxPipelineError as error:
+        return "failed", str(error)
+    except Exception as error:
+        # A defect of ours. Its text can quote a row, so only its kind goes to people; the log has the place.
+        logger.exception("sync broke", extra={"merchant_id": work.order.merchant_id, "run_id": work.run_id})
+        return "failed", f"a defect in mx_pipeline ({type(error).__name__}); the log says where"
+    if work.notes:
+        return "partial", "not complete: " + "; ".join(work.notes)
+    return "success", ""
+
+
+def _run_phases(work: Work) -> None:
+    ordered = work.order.phases
+    to_ask: list[int] = []
+    if Phase.PAYMENTS in ordered:
+        with work.phase(Phase.PAYMENTS):
+            read_payments(work)
+    if Phase.INVOICE_MAP in ordered:
+        with work.phase(Phase.INVOICE_MAP):
+            to_ask = read_invoice_map(work)
+    if Phase.INVOICE_DETAILS in ordered:
+        with work.phase(Phase.INVOICE_DETAILS):
+            read_details(work, to_ask)
+    if Phase.ENRICHED_TRANSACTIONS in ordered:
+        with work.phase(Phase.ENRICHED_TRANSACTIONS):
+            enrich(work)
+    if Phase.PAYMENTS in ordered:
+        certify(work)
+
+
+def _statistics(work: Work) -> dict[str, Stat]:
+    try:
+        return statistics(work)
+    except WarehouseError:
+        # The run has failed already, and says why.
+        return {"apiCalls": work.calls.total, "transactionsSynced": work.payments.distinct}
+
+
+def _end(work: Work, report: SyncReport) -> None:
+    verdict = next((made.verdict for made in work.certificates if made.stream == "payments"), None)
+    with work.tenant() as tenant:
+        work.keep_calls(tenant)
+        _finish(tenant, work.run_id, report)
+        tenant.run(
+            "sync",
+            "keep_outcome",
+            run_id=work.run_id,
+            outcome=report.outcome,
+            verdict=verdict,
+            quarantined=tenant.one("sync", "quarantined")[0],
+        )
+
+
+def _finish(tenant: Tenant, run_id: int, report: SyncReport) -> None:
+    tenant.run(
+        "sync",
+        "finish_run",
+        run_id=run_id,
+        outcome=report.outcome,
+        message=report.message,
+        stats=json(dict(report.stats)),
+    )

@@ -1,0 +1,159 @@
+"""What one running sync carries from phase to phase: its two wings, its scope, its counts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from mx_pipeline.mx_api.calls import Call
+from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.records import RefusedRecord
+from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
+from mx_pipeline.warehouse.connections import Tenant, Warehouse
+from mx_pipeline.warehouse.deriving import PaymentIds
+from mx_pipeline.warehouse.loading import Merged, set_aside
+from mx_pipeline.warehouse.rows import page_json
+
+MOST_NOTES = 20
+"""More than a person reads; the rest is in quarantine and in the certificate."""
+
+
+@dataclass(frozen=True)
+class DatabaseClock:
+    """The database's clock, read once and carried on by this machine's monotonic one.
+
+    Observations of several machines are ordered by it, and a jump of the wall clock does not touch it.
+    """
+
+    base: datetime
+    monotonic: float
+
+    def at(self, monotonic: float) -> datetime:
+        """The database's time at that moment of `time.monotonic()`."""
+        return self.base + timedelta(seconds=monotonic - self.monotonic)
+
+
+@dataclass
+class CallCount:
+    """Counts the calls of one run, by endpoint and outcome; told from any thread."""
+
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, call: Call, /) -> None:
+        """Take note of one HTTP request."""
+        with self._lock:
+            self.calls[call.endpoint, call.outcome] += 1
+
+    @property
+    def total(self) -> int:
+        """All requests sent, retries among them."""
+        return sum(self.calls.values())
+
+    def to(self, endpoint: str) -> int:
+        """Requests sent to one endpoint."""
+        return sum(calls for (asked, _), calls in self.calls.items() if asked == endpoint)
+
+
+@dataclass
+class ListRead:
+    """What the walk over one of the vendor's lists met."""
+
+    ids: list[int] = field(default_factory=list[int])
+    total: Decimal = Decimal(0)
+    distinct: int = 0
+    record_count: int | None = None
+    is_read_to_end: bool = False
+
+
+@dataclass
+class Work:
+    """One running sync. Its phases change it; nothing else does."""
+
+    order: SyncOrder
+    run_id: int
+    client: MxClient
+    warehouse: Warehouse
+    clock: DatabaseClock
+    calls: CallCount
+    payments: ListRead = field(default_factory=ListRead)
+    invoices: ListRead = field(default_factory=ListRead)
+    merged: dict[Phase, Merged] = field(default_factory=dict[Phase, Merged])
+    details_read: int = 0
+    payments_asked: int = 0
+    refused: int = 0
+    notes: list[str] = field(default_factory=list[str])
+    """What is missing from the warehouse, or unproven, in words for a person."""
+    invoices_forbidden: bool = False
+    certificates: list[Certificate] = field(default_factory=list[Certificate])
+    phases_done: dict[Phase, dict[str, Stat]] = field(default_factory=dict[Phase, dict[str, Stat]])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    @contextmanager
+    def tenant(self) -> Generator[Tenant]:
+        """One transaction inside this merchant."""
+        with self.warehouse.merchant(self.order.merchant_id) as tenant:
+            yield tenant
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Generator[None]:
+        """Run one phase, if it was ordered, and keep what it did; `phases_done` has it only when it ended well."""
+        with self.tenant() as tenant:
+            tenant.run("sync", "enter_phase", run_id=self.run_id, phase=phase.value)
+        calls, began = self.calls.total, time.monotonic()
+        self.merged[phase] = Merged()
+        yield
+        merged = self.merged[phase]
+        self.seconds[phase.value] = round(time.monotonic() - began, 3)
+        self.phases_done[phase] = {
+            "inserted": merged.inserted,
+            "updated": merged.updated,
+            "unchanged": merged.unchanged,
+            "calls": self.calls.total - calls,
+            "seconds": self.seconds[phase.value],
+        }
+
+    @property
+    def scope(self) -> PaymentIds:
+        """The payments that this sync speaks of; None means all of the merchant's."""
+        return self.payments.ids if self.order.mode == "latest" else None
+
+    @property
+    def met(self) -> PaymentIds:
+        """The payments that the statistics count: those that this sync met; None means all of the merchant's."""
+        read_the_list = Phase.PAYMENTS in self.order.phases
+        return self.payments.ids if read_the_list and self.order.mode != "full" else None
+
+    def observed_at(self, monotonic: float) -> datetime:
+        """When something was asked for, by the database's clock."""
+        return self.clock.at(monotonic)
+
+    def add(self, phase: Phase, merged: Merged) -> None:
+        """Count what a merge changed."""
+        self.merged[phase] += merged
+
+    def set_aside(self, tenant: Tenant, refused: tuple[RefusedRecord, ...] | list[RefusedRecord]) -> None:
+        """Quarantine records, in the transaction of the page that they came with."""
+        set_aside(tenant, refused, run_id=self.run_id)
+        self.refused += len(refused)
+        for record in refused:
+            self.note(f"{record.stream} {record.mx_id or '(no id)'} set aside: {record.reason}")
+
+    def note(self, words: str) -> None:
+        """Remember something that keeps this sync from being whole."""
+        if len(self.notes) < MOST_NOTES:
+            self.notes.append(words)
+
+    def keep_calls(self, tenant: Tenant) -> None:
+        """Write the calls of this run to `api_usage`."""
+        counted = [
+            {"endpoint": endpoint, "outcome": outcome, "calls": calls}
+            for (endpoint, outcome), calls in sorted(self.calls.calls.items())
+        ]
+        tenant.run("sync", "count_calls", run_id=self.run_id, calls=page_json(counted))

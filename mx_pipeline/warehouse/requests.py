@@ -1,0 +1,121 @@
+"""Sync requests: everything and everyone asks the same way, and each request is answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from mx_pipeline.errors import BadInput
+from mx_pipeline.warehouse.connections import Session, Tenant
+from mx_pipeline.warehouse.merchants import get_merchant
+
+AskedThrough: TypeAlias = Literal["command", "dagster", "api", "webhook", "schedule"]
+
+LAUNCH_AGAIN_AFTER_SECONDS = 600
+"""A run that was launched for a request and never claimed it is launched anew after that."""
+MOST_LATEST = 100
+MOST_LATEST_IN_EMERGENCY = 1000
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """A wish for one sync of one merchant."""
+
+    asked_by: str
+    asked_through: AskedThrough
+    mode: str = "incremental"
+    latest: int | None = None
+    emergency: bool = False
+    reason: str | None = None
+
+    def check(self) -> None:
+        """Raise BadInput where the limits of the source document are passed."""
+        if self.latest is None:
+            return
+        most = MOST_LATEST_IN_EMERGENCY if self.emergency else MOST_LATEST
+        if not 1 <= self.latest <= most:
+            more = (
+                "" if self.emergency else f"; up to {MOST_LATEST_IN_EMERGENCY} with --emergency and --reason"
+            )
+            raise BadInput(f"the number of payments must be from 1 to {most}{more}; {self.latest} was given")
+        if self.emergency and not (self.reason or "").strip():
+            raise BadInput("an emergency sync needs a reason in words; it goes to the record: give --reason")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A request that is ours to answer."""
+
+    request_id: int
+    request: SyncRequest
+
+
+def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) -> int:
+    """Ask for a sync of this merchant; `claimed_by` where the asker answers it itself. Returns the request's id.
+
+    Raises BadInput for limits passed and for a paused merchant, UnknownMerchant.
+    """
+    request.check()
+    merchant = get_merchant(tenant)
+    if not merchant.is_active:
+        raise BadInput(
+            f"merchant {merchant.merchant_id} is paused; resume it first with: "
+            f"mx-pipeline merchants resume {merchant.merchant_id}"
+        )
+    row = tenant.one(
+        "sync",
+        "ask",
+        asked_by=request.asked_by,
+        asked_through=request.asked_through,
+        mode=request.mode,
+        latest=request.latest,
+        emergency=request.emergency,
+        reason=request.reason,
+        claimed_by=claimed_by,
+    )
+    return row.request_id
+
+
+def claim(tenant: Tenant, request_id: int, *, claimed_by: str) -> Claimed | None:
+    """Take the request, unless somebody else has it or it is done."""
+    row = tenant.run("sync", "claim", request_id=request_id, claimed_by=claimed_by).one_or_none()
+    if row is None:
+        return None
+    request = SyncRequest(
+        asked_by=row.asked_by,
+        asked_through=row.asked_through,
+        mode=row.mode,
+        latest=row.latest,
+        emergency=row.emergency,
+        reason=row.reason,
+    )
+    return Claimed(row.request_id, request)
+
+
+def finish(tenant: Tenant, request_id: int, *, run_id: int | None, outcome: str, message: str) -> None:
+    """The request is answered."""
+    tenant.run(
+        "sync", "finish_request", request_id=request_id, run_id=run_id, outcome=outcome, message=message
+    )
+
+
+def get_request(tenant: Tenant, request_id: int) -> Any:
+    """The row of one request."""
+    return tenant.one("sync", "request", request_id=request_id)
+
+
+def waiting_requests(session: Session, *, most: int) -> Sequence[Any]:
+    """What nobody has claimed, oldest first; for the dispatcher."""
+    rows = session.run("sync", "waiting_requests", launch_again_after=LAUNCH_AGAIN_AFTER_SECONDS, most=most)
+    return rows.all()
+
+
+def mark_launched(session: Session, requests: Sequence[Any]) -> None:
+    """A run was launched for each of these rows of `waiting_requests`; for the dispatcher."""
+    session.run(
+        "sync",
+        "mark_launched",
+        merchants=[row.merchant_id for row in requests],
+        requests=[row.request_id for row in requests],
+    )

@@ -1,0 +1,1 @@
+"""Tests of the vendor's API client, over real HTTP."""

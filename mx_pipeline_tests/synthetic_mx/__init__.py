@@ -1,0 +1,1 @@
+"""The synthetic MX, asked over HTTP on a real port as any client would ask."""
