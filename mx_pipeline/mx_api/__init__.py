@@ -2,6 +2,7 @@
 
 from mx_pipeline.mx_api.calls import Call, CallLimits, Endpoint, Gate, OnCall
 from mx_pipeline.mx_api.client import MxClient
-from mx_pipeline.mx_api.paging import Page, Pages
+from mx_pipeline.mx_api.page import Page
+from mx_pipeline.mx_api.paging import Pages
 
 __all__ = ["Call", "CallLimits", "Endpoint", "Gate", "MxClient", "OnCall", "Page", "Pages"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -21,6 +21,7 @@ from mx_pipeline.errors import (
     MxRejected,
     MxUnavailable,
 )
+from mx_pipeline.mx_api.careful import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,32 +63,16 @@ class Answer(msgspec.Struct, frozen=True):
         return f"Answer(status={self.status}, bytes={len(self.body)})"
 
 
-class _Trouble(msgspec.Struct, rename="camel"):
-    """The vendor's error body (`mx_api.md` 3.1); every field may be missing or of another type."""
-
-    error_code: Any = None
-    details: Any = None
-
-
-_trouble = msgspec.json.Decoder(_Trouble)
-_NO_TROUBLE = _Trouble()
-
-
 def judge(asked: Asked, answer: Answer, hide: Callable[[str], str]) -> None:
     """Return if the body is worth reading as records; raise what the answer means otherwise."""
-    status, body = answer.status, answer.body
-    is_ok = 200 <= status < 300
-    if is_ok and ERROR_KEY not in body:
+    is_ok = 200 <= answer.status < 300
+    if is_ok and ERROR_KEY not in answer.body:
         _demand_json(asked, answer)
         return
-
-    trouble = _trouble_in(body)
-    code = _cut(trouble.error_code, hide)
+    code, came = _in_words(asked, answer, hide)
     if is_ok and not code:
         _demand_json(asked, answer)
         return
-    detail = _cut(_first(trouble.details), hide)
-    came = f"{asked}: MX answered {status}{' ' * bool(code)}{code}{': ' * bool(detail)}{detail}."
     raise _by_code(asked, code, came) or _by_status(asked, answer, came)
 
 
@@ -162,12 +147,16 @@ def _demand_json(asked: Asked, answer: Answer) -> None:
         raise MxBadResponse(f"{asked}: MX answered {answer.status} with something that is not JSON.")
 
 
-def _trouble_in(body: bytes) -> _Trouble:
-    """Error bodies are guarded: some are plain text ("Not Found")."""
+def _in_words(asked: Asked, answer: Answer, hide: Callable[[str], str]) -> tuple[str, str]:
+    """The error code, and the sentence that says what we tried and what came back (`mx_api.md` 3.1)."""
     try:
-        return _trouble.decode(body)
+        tree = parse(answer.body)
     except (ValueError, RecursionError):
-        return _NO_TROUBLE
+        tree = None  # some error bodies are plain text ("Not Found")
+    trouble = cast("dict[str, object]", tree) if isinstance(tree, dict) else {}
+    code = _cut(trouble.get("errorCode"), hide)
+    detail = _cut(_first(trouble.get("details")), hide)
+    return code, f"{asked}: MX answered {answer.status}{' ' * bool(code)}{code}{': ' * bool(detail)}{detail}."
 
 
 def _first(details: object) -> object:

@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 from mx_pipeline.errors import BadSettings
 from mx_pipeline.mx_api.answers import Asked
 from mx_pipeline.mx_api.calls import CallLimits, Endpoint, OpenGate, heard_by_nobody
-from mx_pipeline.mx_api.decoding import Decoding, open_envelope
-from mx_pipeline.mx_api.paging import Ask, Pages
-from mx_pipeline.mx_api.transport import Credential, Transport
+from mx_pipeline.mx_api.credential import Credential
+from mx_pipeline.mx_api.decoding import Decoding
+from mx_pipeline.mx_api.envelope import open_envelope
+from mx_pipeline.mx_api.page import Ask
+from mx_pipeline.mx_api.paging import Pages
+from mx_pipeline.mx_api.transport import Transport
 from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from mx_pipeline.mx_api.answers import Answer
     from mx_pipeline.mx_api.calls import Gate, OnCall
-    from mx_pipeline.mx_api.decoding import Envelope
+    from mx_pipeline.mx_api.envelope import Envelope
 
 D = TypeVar("D", PaymentDetail, InvoiceDetail)
 

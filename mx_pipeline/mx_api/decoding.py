@@ -1,22 +1,24 @@
 """
-Bytes to records: the envelope first, then each record alone, so that one bad record never fails a page.
+Bytes to records, each record alone, so that one bad record never fails a page.
 
-Fast where the vendor keeps to its ways (one typed decode and cheap checks, under 10 µs a record), careful
+Fast where the vendor keeps to its ways (one typed decode and cheap checks, 10 µs a record), careful
 where it does not; what neither way can take in becomes a RefusedRecord with the reason.
 """
 
 from __future__ import annotations
 
-import re
+import functools
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import msgspec
 
-from mx_pipeline.errors import MxBadResponse, MxContractBroken
-from mx_pipeline.mx_api.careful import CannotTakeIn, Tree, convert, parse, purchases_as_sent
-from mx_pipeline.mx_api.shapes import shape_of
+from mx_pipeline.errors import MxContractBroken
+from mx_pipeline.mx_api.careful import Tree, convert, parse, purchases_as_sent
+from mx_pipeline.mx_api.envelope import parsed
+from mx_pipeline.mx_api.shapes import Shape, shape_of
 from mx_pipeline.mx_api.soundness import LooseNumbers, Soundness
+from mx_pipeline.mx_api.values import CannotTakeIn, whole
 from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
 
 if TYPE_CHECKING:
@@ -26,24 +28,8 @@ R = TypeVar("R", Payment, PaymentDetail, Invoice, InvoiceDetail)
 
 NOT_TYPED = (ValueError, TypeError, ArithmeticError, RecursionError)
 """What msgspec raises for a record that it cannot type (its own errors are ValueErrors), and Decimal for an sNaN."""
-ROW_COUNT = re.compile(rb"\s*[0-9]{1,15}\s*")
 KEYS_QUOTED_AT_MOST = 100
 DECIMAL_EXPONENT_AT_MOST = 30
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """A list's rows as they came, not yet read: bytes, or trees where the page needed the careful way."""
-
-    rows: list[msgspec.Raw] | list[object]
-    record_count: int | None
-    sent_at: float
-    notes: tuple[str, ...] = ()
-    """What was odd about the page as a whole."""
-
-
-class _Envelope(msgspec.Struct, rename="camel"):
-    records: list[msgspec.Raw]
-    record_count: msgspec.Raw = msgspec.Raw()
 
 
 class _Lines(msgspec.Struct):
@@ -57,49 +43,14 @@ def _decimal(text: str) -> Decimal:
     return number
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
+@functools.cache
+def _checks_of(record_type: type[msgspec.Struct]) -> tuple[Shape, Soundness, LooseNumbers]:
+    """Shared by all clients: there may be thousands."""
+    shape = shape_of(record_type)
+    return shape, Soundness(shape), LooseNumbers(shape)
+
+
 _lines = msgspec.json.Decoder(_Lines, float_hook=_decimal)
-
-
-def open_envelope(asked: Asked, answer: Answer) -> Envelope:
-    """The rows of a list's answer; raises for half a JSON and for any other shape, and never means "0 rows"."""
-    try:
-        envelope = _envelope.decode(answer.body)
-    except (ValueError, RecursionError):
-        pass  # the careful way finds out what is wrong
-    else:
-        count, notes = _row_count(bytes(envelope.record_count))
-        return Envelope(envelope.records, count, answer.sent_at, notes)
-
-    tree = _parsed(asked, answer)
-    rows = cast("Tree", tree).get("records") if isinstance(tree, dict) else None
-    if not isinstance(rows, list):
-        raise MxContractBroken(
-            f"{asked}: MX's answer has no list of records. Its API has changed; tell the maintainers."
-        )
-    count, notes = _row_count(str(cast("Tree", tree).get("recordCount")).encode())
-    return Envelope(cast("list[object]", rows), count, answer.sent_at, notes)
-
-
-def _parsed(asked: Asked, answer: Answer) -> object:
-    """As a tree; the errors of the parser hold the body, so they are not kept as causes."""
-    try:
-        return parse(answer.body)
-    except ValueError:
-        is_deep = False
-    except RecursionError:
-        is_deep = True
-    if is_deep:
-        raise MxContractBroken(f"{asked}: MX's answer is nested too deeply to be one of its answers.")
-    raise MxBadResponse(f"{asked}: MX's answer is not whole JSON; nothing of it was used. Try again later.")
-
-
-def _row_count(raw: bytes) -> tuple[int | None, tuple[str, ...]]:
-    if ROW_COUNT.fullmatch(raw):
-        return int(raw), ()
-    return None, (
-        "recordCount is missing" if raw in (b"", b"None", b"null") else "recordCount is not a count",
-    )
 
 
 class Decoding(Generic[R]):
@@ -113,10 +64,8 @@ class Decoding(Generic[R]):
         self._stream = stream
         self._merchant_id = merchant_id
         self._keys_sent_once = tuple(f'"{key}"'.encode() for key in keys_sent_once)
-        self._shape = shape_of(record_type)
         self._typed = msgspec.json.Decoder(record_type)
-        self._soundness = Soundness(self._shape)
-        self._loose_numbers = LooseNumbers(self._shape)
+        self._shape, self._soundness, self._loose_numbers = _checks_of(record_type)
         self._has_purchases: bool = issubclass(record_type, InvoiceDetail)
 
     def row(self, row: msgspec.Raw | object) -> R | RefusedRecord:
@@ -138,7 +87,7 @@ class Decoding(Generic[R]):
         """The one record of a by-id answer."""
         record = self._fast(answer.body)
         if record is None:
-            tree = _parsed(asked, answer)
+            tree = parsed(asked, answer)
             if not isinstance(tree, dict) or "id" not in tree:
                 raise MxContractBroken(
                     f"{asked}: MX's answer is not a record. Its API has changed; tell the maintainers."
@@ -157,10 +106,8 @@ class Decoding(Generic[R]):
             if not self._soundness.passes(record) or record.merchant_id not in (None, self._merchant_id):
                 return None
             has_escapes = b"\\" in raw
-            if (
-                (has_escapes
-                and b"\\u0000" in raw)
-                or self._loose_numbers.may_be_in(raw, has_escapes=has_escapes)
+            if (has_escapes and b"\\u0000" in raw) or self._loose_numbers.may_be_in(
+                raw, has_escapes=has_escapes
             ):
                 return None
             for key in self._keys_sent_once:
@@ -196,22 +143,13 @@ class Decoding(Generic[R]):
 
     def _refused(self, tree: object, reason: str) -> RefusedRecord:
         came = cast("Tree", tree) if isinstance(tree, dict) else {}
-        mx_id = came.get("id")
-        if (
-            isinstance(mx_id, str)
-            and mx_id.isascii()
-            and mx_id.isdigit()
-            and len(mx_id) < KEYS_QUOTED_AT_MOST
-        ):
-            mx_id = int(mx_id)
-        is_id = isinstance(mx_id, int) and not isinstance(mx_id, bool) and 0 < mx_id < 2**63
+        try:
+            mx_id = whole(came.get("id"), "id", lowest=1)
+        except CannotTakeIn:
+            mx_id = None
+        keys = (key.encode("ascii", "replace").decode()[:KEYS_QUOTED_AT_MOST] for key in came)
         return RefusedRecord(
-            stream=self._stream,
-            mx_id=cast("int", mx_id) if is_id else None,
-            reason=reason,
-            keys=tuple(key.encode("ascii", "replace").decode()[:KEYS_QUOTED_AT_MOST] for key in came)[
-                :KEYS_QUOTED_AT_MOST
-            ],
+            stream=self._stream, mx_id=mx_id, reason=reason, keys=tuple(keys)[:KEYS_QUOTED_AT_MOST]
         )
 
 

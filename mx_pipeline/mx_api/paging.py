@@ -8,51 +8,25 @@ shrank, and the top when it grew; and believes the count only as long as the row
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mx_pipeline.errors import BadInput, MxContractBroken
 from mx_pipeline.mx_api.decoding import id_of
+from mx_pipeline.mx_api.page import Ask, Page
 from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import Invoice, Payment, RefusedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mx_pipeline.mx_api.decoding import Envelope
+    from mx_pipeline.mx_api.envelope import Envelope
 
 R = TypeVar("R", bound=Payment | Invoice)
-Purpose: TypeAlias = Literal["walk", "overlap", "top"]
 
 STEPS_BACK_AT_MOST = 3
 TOP_READS_AT_MOST = 3
 REPEATS_AT_MOST = 2
 """As often may a page bring nothing but what the one before it brought."""
-
-
-class Page(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
-    """What one call for a list brought that the walk did not have yet."""
-
-    offset: int
-    records: tuple[R, ...]
-    refused: tuple[RefusedRecord, ...]
-    received: int
-    """Rows in the answer, known ones included."""
-    record_count: int | None
-    """What this answer says the list has; None where it says nothing that can be believed."""
-    sent_at: float
-    """`time.monotonic()` when the request was sent."""
-    is_last: bool
-    notes: tuple[str, ...] = ()
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """One call to be made."""
-
-    purpose: Purpose
-    offset: int
-    limit: int
 
 
 class Pages(Generic[R]):
@@ -89,6 +63,7 @@ class Pages(Generic[R]):
         self._steps_back = 0
         self._grown = 0
         self._top_offset = 0
+        self._top_target = 0
         self._top_reads = 0
         self._first_id: int | None = None
         self._repeats = 0
@@ -109,9 +84,11 @@ class Pages(Generic[R]):
             return Ask("overlap", start, min(self._page_size, end - start))
         if not self._is_walked:
             return Ask("walk", self.offset, min(self._page_size, self._still_wanted()))
+        if self._top_offset:
+            return Ask("top", self._top_offset, self._page_size)
         if self._grown > 0 and self._top_reads < TOP_READS_AT_MOST:
             # One more than grew, so that a known id ends it with the first call.
-            return Ask("top", self._top_offset, min(self._page_size, self._grown + 1))
+            return Ask("top", 0, min(self._page_size, self._grown + 1))
         return None
 
     def _still_wanted(self) -> int:
@@ -133,7 +110,7 @@ class Pages(Generic[R]):
             case "overlap":
                 self._close_overlap(received)
             case "top":
-                self._read_on_from_top(received, is_known_met=known > 0)
+                self._read_on_from_top(ask, received, is_known_met=known > 0)
         if shrunk:
             notes += self._step_back(ask, shrunk)
 
@@ -225,11 +202,12 @@ class Pages(Generic[R]):
         start, end = self._overlap
         self._overlap = (start + received, end) if received and start + received < end else None
 
-    def _read_on_from_top(self, received: int, *, is_known_met: bool) -> None:
-        self._top_offset += received
-        is_resumed_walk_caught_up = self._start > 0 and self._top_offset >= self._grown
-        if is_known_met or received == 0 or is_resumed_walk_caught_up:
-            # What came while the top was being read needs another look, from the top again.
-            self._grown = 0
-            self._top_offset = 0
+    def _read_on_from_top(self, ask: Ask, received: int, *, is_known_met: bool) -> None:
+        """Until a known id; what comes meanwhile is growth again, for another look."""
+        if ask.offset == 0:
             self._top_reads += 1
+            self._top_target, self._grown = self._grown, 0
+        self._top_offset = ask.offset + received
+        is_resumed_walk_caught_up = self._start > 0 and self._top_offset >= self._top_target
+        if is_known_met or received == 0 or is_resumed_walk_caught_up:
+            self._top_offset = 0

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC
-from decimal import Context, Decimal
+from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
-from mx_pipeline.mx_api.careful import (
+from mx_pipeline.mx_api.values import (
     BIGINT_BELOW,
+    EXACT,
     MONEY_BELOW,
     MONEY_STEP,
     PLAIN_NUMBER,
@@ -33,11 +34,9 @@ Values: TypeAlias = "Callable[[object], tuple[Any, ...]]"
 
 BIGINT_FROM = 1 - BIGINT_BELOW
 MONEY_ABOVE = -MONEY_BELOW
-QUOTE = b'"'
-SPACES_IN_COMPACT_JSON = 32
+QUOTE = ord('"')
+SPACE = ord(" ")
 AMOUNTS_REMEMBERED_AT_MOST = 10_000
-EXACT = Context(prec=40)
-"""Of our own, so that a thread's changed decimal context cannot let an amount through or stop it."""
 
 
 class Soundness:
@@ -145,11 +144,13 @@ class LooseNumbers:
 
 
 def _has_space_beside_quote(raw: bytes) -> bool:
-    """Compact JSON has one only where a text starts or ends with a space; other JSON has it everywhere."""
-    pieces = raw.split(b" ")
-    if len(pieces) > SPACES_IN_COMPACT_JSON:
-        return True
-    return QUOTE in [piece[-1:] for piece in pieces[:-1]] or QUOTE in [piece[:1] for piece in pieces[1:]]
+    """Compact JSON has one only where a text starts or ends with a space; other JSON has one at once."""
+    at = raw.find(SPACE)
+    while at > 0:
+        if raw[at - 1] == QUOTE or raw[at + 1 : at + 2] == b'"':
+            return True
+        at = raw.find(SPACE, at + 1)
+    return False
 
 
 def _is_long(rate: Decimal) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mx_pipeline.errors import BadInput, MxPipelineError
+from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
@@ -31,6 +32,7 @@ class Answerer:
     mx_urls: Mapping[MxEnvironment, str]
     name: str
     """Who answers: written to the requests that it claims."""
+    limits: CallLimits = CallLimits()
 
     @classmethod
     def from_settings(cls, settings: Settings, *, name: str) -> Answerer:
@@ -117,6 +119,7 @@ class Answerer:
                 consumer_key=credentials.consumer_key,
                 consumer_secret=credentials.consumer_secret,
                 merchant_id=merchant_id,
+                limits=self.limits,
                 on_call=calls,
             ) as client:
                 return run_sync(order, client, self.warehouse, calls)

@@ -19,24 +19,21 @@ def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
     `numbers_to_ask`: invoice numbers that one payment's own page tells with fewer calls than the list.
     An answer can raise the next question (a payment names an invoice), so this goes round until none is left.
     """
-    asked_payments: set[int] = set()
-    asked_invoices: set[int] = set()
     with work.tenant() as tenant:
         by_number = payments_of_numbers(tenant, work.scope, numbers_to_ask) if numbers_to_ask else {}
-    questions = sorted(by_number.values())
-    while True:
-        with work.tenant() as tenant:
-            to_ask = sorted({*questions, *payments_to_ask(tenant, work.scope)} - asked_payments)
+    to_ask = sorted(by_number.values())
+    asked, fetched = set[int](), set[int]()
+    while not work.invoices_forbidden:
         _ask_payments(work, to_ask)
-        asked_payments.update(to_ask)
+        asked.update(to_ask)
         with work.tenant() as tenant:
-            to_fetch = [
-                mx_id for mx_id in invoices_to_fetch(tenant, work.scope) if mx_id not in asked_invoices
-            ]
-        if not work.invoices_forbidden:
-            _fetch_invoices(work, to_fetch)
-        asked_invoices.update(to_fetch)
-        if not to_ask and not to_fetch:
+            to_fetch = [mx_id for mx_id in invoices_to_fetch(tenant, work.scope) if mx_id not in fetched]
+        _fetch_invoices(work, to_fetch)
+        fetched.update(to_fetch)
+        # Only now, for an invoice names its payments, and those need not be asked.
+        with work.tenant() as tenant:
+            to_ask = [mx_id for mx_id in payments_to_ask(tenant, work.scope) if mx_id not in asked]
+        if not to_ask:
             return
 
 

@@ -93,8 +93,8 @@ SELECT payment.mx_payment_id
  ORDER BY payment.mx_payment_id
 
 -- name: invoices_to_fetch
--- Invoices that a payment is known or sufficiently shown to belong to, and whose own page was never
--- read, or shows another total or quantity in the list since.
+-- Invoices that a payment is known, or likely, to belong to, and whose own page was never read, or shows
+-- another total or quantity in the list since.
 WITH proposed AS (
     SELECT unnest(invoice_ids) AS mx_invoice_id
       FROM mx.payments
@@ -106,7 +106,7 @@ WITH proposed AS (
       FROM mx.number_evidence AS evidence
       JOIN mx.payments AS payment USING (merchant_id, mx_payment_id)
      WHERE evidence.merchant_id = :merchant_id
-       AND evidence.suffices
+       AND (evidence.suffices OR (evidence.is_worth_reading AND payment.detail_observed_at IS NULL))
        AND payment.invoice_ids IS NULL
        AND (CAST(:ids AS bigint[]) IS NULL OR evidence.mx_payment_id = ANY (CAST(:ids AS bigint[])))
      UNION

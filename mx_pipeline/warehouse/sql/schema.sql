@@ -205,19 +205,19 @@ CREATE TABLE mx.invoice_map_misses (
 
 -- 4. What is derived: dropped and rebuilt bit for bit, without a call ---------------------------
 
--- What an all-digit reference is worth as evidence. It only proposes; it suffices where MX itself wrote
--- it (Recurring, Invoice), one invoice alone carries it, the amount less surcharge fits (that of a return
--- need not), the invoice's own payments do not speak against it, and the payment's detail, if it was
--- asked, named no other. QuickPay makes references up, so there a number is never looked at.
+-- What an all-digit reference is worth as evidence. It only proposes. The invoice is worth reading where
+-- MX itself wrote the number (Recurring, Invoice) and one invoice alone carries it. It suffices where,
+-- besides, the amount less surcharge fits (that of a return need not), the invoice's own payments do not
+-- speak against it, and the payment's detail, if it was asked, did not leave it out. QuickPay makes
+-- references up, so there a number is never looked at.
 CREATE VIEW mx.number_evidence WITH (security_invoker = true) AS
 SELECT payment.merchant_id,
        payment.mx_payment_id,
        proposal.mx_invoice_id,
        proposal.candidates,
+       proposal.is_worth_reading,
        coalesce(
-           proposal.candidates = 1
-           AND payment.source IN ('Recurring', 'Invoice')
-           AND payment.invoice_reference = payment.invoice_number::text
+           proposal.is_worth_reading
            AND (payment.type = 'Return'
                 OR (payment.detail_observed_at IS NULL
                     AND (invoice.total_amount = payment.amount - coalesce(payment.surcharge_amount, 0)
@@ -241,7 +241,12 @@ SELECT payment.merchant_id,
                                                 AND named.mx_payment_id = payment.mx_payment_id)))),
            false) AS suffices
   FROM mx.payments AS payment
- CROSS JOIN LATERAL (SELECT count(*) AS candidates, min(map.mx_invoice_id) AS mx_invoice_id
+ CROSS JOIN LATERAL (SELECT count(*) AS candidates,
+                            min(map.mx_invoice_id) AS mx_invoice_id,
+                            coalesce(count(*) = 1
+                                     AND payment.source IN ('Recurring', 'Invoice')
+                                     AND payment.invoice_reference = payment.invoice_number::text, false)
+                                AS is_worth_reading
                        FROM mx.invoice_map AS map
                       WHERE map.merchant_id = payment.merchant_id
                         AND map.invoice_number = payment.invoice_number) AS proposal
@@ -672,3 +677,201 @@ BEGIN
 END $$;
 
 -- 10. The dictionary ----------------------------------------------------------------------------
+
+-- What each asset of the catalog shows of its columns is read from here.
+
+COMMENT ON TABLE mx.payments IS
+    'One row per payment or attempt, as MX Merchant tells it; the newest news of each.';
+COMMENT ON COLUMN mx.payments.merchant_id IS
+    'The merchant whose payment this is: MX Merchant''s own number.';
+COMMENT ON COLUMN mx.payments.mx_payment_id IS
+    'MX Merchant''s id of the payment; unique within the merchant.';
+COMMENT ON COLUMN mx.payments.created IS
+    'When the payment was made, as MX Merchant says, in UTC.';
+COMMENT ON COLUMN mx.payments.amount IS
+    'What the customer paid, tax and surcharge contained; negative for a return.';
+COMMENT ON COLUMN mx.payments.status IS
+    'Where the payment stands, in MX Merchant''s word, such as Approved, Settled, Declined or Voided.';
+COMMENT ON COLUMN mx.payments.type IS
+    'What kind of payment it is, in MX Merchant''s word, such as Sale or Return.';
+COMMENT ON COLUMN mx.payments.source IS
+    'Where it was taken, in MX Merchant''s word, such as QuickPay, Recurring or Invoice.';
+COMMENT ON COLUMN mx.payments.tender_type IS
+    'What it was paid with, such as Card or Cash.';
+COMMENT ON COLUMN mx.payments.invoice_reference IS
+    'The reference that the payment carries: an invoice number, or a text that MX Merchant or a caller made up.';
+COMMENT ON COLUMN mx.payments.invoice_number IS
+    'The reference as a number, where it is all digits; it proposes an invoice and proves none.';
+COMMENT ON COLUMN mx.payments.invoice_ids IS
+    'The invoices that MX Merchant itself names for the payment, where a list or a detail told them.';
+COMMENT ON COLUMN mx.payments.original_payment_id IS
+    'Of a return: the payment that it gives back, where the payment''s own page told it.';
+COMMENT ON COLUMN mx.payments.refunded_amount IS
+    'How much of it was given back so far; told by the list only.';
+COMMENT ON COLUMN mx.payments.settled_amount IS
+    'What MX Merchant tells as settled; it may say 0 for a settled payment.';
+COMMENT ON COLUMN mx.payments.surcharge_amount IS
+    'The surcharge contained in the amount; negative for a return.';
+COMMENT ON COLUMN mx.payments.tax_amount IS
+    'The tax contained in the amount.';
+COMMENT ON COLUMN mx.payments.payload IS
+    'Every other declared field as MX Merchant sent it; no name, no token.';
+COMMENT ON COLUMN mx.payments.detail IS
+    'What only the payment''s own page tells, such as its batch; empty until that page was read.';
+COMMENT ON COLUMN mx.payments.list_hash IS
+    'A hash of the list''s last news, so that unchanged rows are not written again.';
+COMMENT ON COLUMN mx.payments.detail_hash IS
+    'A hash of the last news of the payment''s own page.';
+COMMENT ON COLUMN mx.payments.first_seen_at IS
+    'When this warehouse first stored the payment.';
+COMMENT ON COLUMN mx.payments.observed_at IS
+    'When the stored news was asked for, by the database''s clock; later news wins.';
+COMMENT ON COLUMN mx.payments.detail_observed_at IS
+    'When the payment''s own page was last asked for with news; empty if never.';
+COMMENT ON COLUMN mx.payments.changed_at IS
+    'When a sync last changed this row.';
+
+COMMENT ON TABLE mx.payment_people IS
+    'One row per payment that names a customer; kept apart so that names need a permission of their own.';
+COMMENT ON COLUMN mx.payment_people.merchant_id IS
+    'The merchant whose payment this is.';
+COMMENT ON COLUMN mx.payment_people.mx_payment_id IS
+    'The payment.';
+COMMENT ON COLUMN mx.payment_people.customer_name IS
+    'The customer''s name as it stands on the payment.';
+COMMENT ON COLUMN mx.payment_people.customer_code IS
+    'The customer''s code as it stands on the payment.';
+
+COMMENT ON TABLE mx.invoice_documents IS
+    'One row per invoice, from the invoice list and, where it was wanted, the invoice''s own page.';
+COMMENT ON COLUMN mx.invoice_documents.merchant_id IS
+    'The merchant whose invoice this is.';
+COMMENT ON COLUMN mx.invoice_documents.mx_invoice_id IS
+    'MX Merchant''s id of the invoice; unique within the merchant.';
+COMMENT ON COLUMN mx.invoice_documents.invoice_number IS
+    'The number printed on the invoice; several invoices may carry the same.';
+COMMENT ON COLUMN mx.invoice_documents.status IS
+    'Where the invoice stands, in MX Merchant''s word, such as Paid or Unpaid.';
+COMMENT ON COLUMN mx.invoice_documents.type IS
+    'What kind of invoice it is, in MX Merchant''s word.';
+COMMENT ON COLUMN mx.invoice_documents.receipt_number IS
+    'The number of the receipt, where there is one.';
+COMMENT ON COLUMN mx.invoice_documents.total_amount IS
+    'What is to be paid, without the surcharge that a payment of it may carry.';
+COMMENT ON COLUMN mx.invoice_documents.subtotal_amount IS
+    'The sum of the lines before discount and tax.';
+COMMENT ON COLUMN mx.invoice_documents.discount_amount IS
+    'What was taken off.';
+COMMENT ON COLUMN mx.invoice_documents.tax_amount IS
+    'The tax on it; told by the list only.';
+COMMENT ON COLUMN mx.invoice_documents.balance IS
+    'What is still open.';
+COMMENT ON COLUMN mx.invoice_documents.paid_amount IS
+    'What has been paid.';
+COMMENT ON COLUMN mx.invoice_documents.quantity IS
+    'How many pieces its lines hold together.';
+COMMENT ON COLUMN mx.invoice_documents.return_quantity IS
+    'How many of them were given back.';
+COMMENT ON COLUMN mx.invoice_documents.return_status IS
+    'Whether it was given back, in MX Merchant''s word.';
+COMMENT ON COLUMN mx.invoice_documents.invoice_date IS
+    'The invoice''s date: midnight of the merchant''s day, in UTC.';
+COMMENT ON COLUMN mx.invoice_documents.due_date IS
+    'When it is due: midnight of the merchant''s day, in UTC.';
+COMMENT ON COLUMN mx.invoice_documents.api_created IS
+    'When MX Merchant made the invoice, in UTC.';
+COMMENT ON COLUMN mx.invoice_documents.source_type IS
+    'Where the invoice came from, in MX Merchant''s word.';
+COMMENT ON COLUMN mx.invoice_documents.terms IS
+    'The terms of payment.';
+COMMENT ON COLUMN mx.invoice_documents.currency IS
+    'The currency; told by the list only.';
+COMMENT ON COLUMN mx.invoice_documents.is_tax_exempt IS
+    'Whether the customer pays no tax.';
+COMMENT ON COLUMN mx.invoice_documents.raw_data IS
+    'The invoice''s own page as MX Merchant sent it, with its lines, less people and secrets; empty until it was read.';
+COMMENT ON COLUMN mx.invoice_documents.list_hash IS
+    'A hash of the list''s last news, so that unchanged rows are not written again.';
+COMMENT ON COLUMN mx.invoice_documents.detail_hash IS
+    'A hash of the last news of the invoice''s own page.';
+COMMENT ON COLUMN mx.invoice_documents.listed_total IS
+    'The total that the list told last.';
+COMMENT ON COLUMN mx.invoice_documents.listed_quantity IS
+    'The quantity that the list told last.';
+COMMENT ON COLUMN mx.invoice_documents.detail_of_total IS
+    'The listed total for which the lines were read; where it differs, they are read again.';
+COMMENT ON COLUMN mx.invoice_documents.detail_of_quantity IS
+    'The listed quantity for which the lines were read; where it differs, they are read again.';
+COMMENT ON COLUMN mx.invoice_documents.first_seen_at IS
+    'When this warehouse first stored the invoice.';
+COMMENT ON COLUMN mx.invoice_documents.observed_at IS
+    'When the stored news was asked for, by the database''s clock; later news wins.';
+COMMENT ON COLUMN mx.invoice_documents.detail_observed_at IS
+    'When the invoice''s own page was last asked for with news; empty if never.';
+COMMENT ON COLUMN mx.invoice_documents.changed_at IS
+    'When a sync last changed this row.';
+
+COMMENT ON TABLE mx.invoice_purchases IS
+    'One row per product line of an invoice whose own page was read.';
+COMMENT ON COLUMN mx.invoice_purchases.merchant_id IS
+    'The merchant whose invoice this is.';
+COMMENT ON COLUMN mx.invoice_purchases.mx_invoice_id IS
+    'The invoice.';
+COMMENT ON COLUMN mx.invoice_purchases.line IS
+    'The place of the line on the invoice, from 1.';
+COMMENT ON COLUMN mx.invoice_purchases.mx_purchase_id IS
+    'MX Merchant''s id of the line.';
+COMMENT ON COLUMN mx.invoice_purchases.product_id IS
+    'MX Merchant''s id of the product.';
+COMMENT ON COLUMN mx.invoice_purchases.product_name IS
+    'The product''s name as sent, with the spaces that it may carry at its ends.';
+COMMENT ON COLUMN mx.invoice_purchases.description IS
+    'The description of the line.';
+COMMENT ON COLUMN mx.invoice_purchases.quantity IS
+    'How many pieces.';
+COMMENT ON COLUMN mx.invoice_purchases.quantity_returned IS
+    'How many of them were given back.';
+COMMENT ON COLUMN mx.invoice_purchases.price IS
+    'The price of one piece.';
+COMMENT ON COLUMN mx.invoice_purchases.discount_amount IS
+    'What was taken off the line.';
+COMMENT ON COLUMN mx.invoice_purchases.price_discount_amount IS
+    'What was taken off the price.';
+COMMENT ON COLUMN mx.invoice_purchases.subtotal_amount IS
+    'The line before tax.';
+COMMENT ON COLUMN mx.invoice_purchases.tax_amount IS
+    'The tax on the line.';
+COMMENT ON COLUMN mx.invoice_purchases.total_amount IS
+    'The line in the end; the greatest one names the payment''s product.';
+COMMENT ON COLUMN mx.invoice_purchases.api_created IS
+    'When MX Merchant made the line, in UTC.';
+
+COMMENT ON TABLE mx.invoice_map IS
+    'One row per invoice number and invoice id that belong together, learned from the invoice list.';
+COMMENT ON COLUMN mx.invoice_map.merchant_id IS
+    'The merchant whose invoice this is.';
+COMMENT ON COLUMN mx.invoice_map.invoice_number IS
+    'The number printed on the invoice, which payments may carry as their reference.';
+COMMENT ON COLUMN mx.invoice_map.mx_invoice_id IS
+    'MX Merchant''s id of an invoice with that number; there may be several.';
+
+COMMENT ON TABLE mx.enriched_transactions IS
+    'One row per payment with the invoice that it paid and what was bought; derived, and rebuilt without a call.';
+COMMENT ON COLUMN mx.enriched_transactions.merchant_id IS
+    'The merchant whose payment this is.';
+COMMENT ON COLUMN mx.enriched_transactions.mx_payment_id IS
+    'The payment.';
+COMMENT ON COLUMN mx.enriched_transactions.has_invoice IS
+    'Whether an invoice is known that the payment paid, or gave back.';
+COMMENT ON COLUMN mx.enriched_transactions.mx_invoice_id IS
+    'That invoice; the first where the payment names several.';
+COMMENT ON COLUMN mx.enriched_transactions.link_basis IS
+    'The evidence for it: invoice_ids, invoice_payments, original_payment or number.';
+COMMENT ON COLUMN mx.enriched_transactions.unlinked_reason IS
+    'Why no invoice is known though something points to one; empty for a payment that stands alone.';
+COMMENT ON COLUMN mx.enriched_transactions.product_name IS
+    'What was bought: the line with the greatest total, its name trimmed.';
+COMMENT ON COLUMN mx.enriched_transactions.product_category IS
+    'The category of that product.';
+COMMENT ON COLUMN mx.enriched_transactions.category_source IS
+    'What the category was taken from.';

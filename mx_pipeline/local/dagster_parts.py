@@ -1,0 +1,91 @@
+"""Dagster on one machine: code server, daemon and webserver, on the project's own dagster.yaml."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import mx_pipeline
+from mx_pipeline.errors import LocalFailed
+from mx_pipeline.local.children import Children
+
+HOST = "127.0.0.1"
+EVENTS_PER_BATCH = "500"
+"""Dagster writes each event in a transaction of its own unless told otherwise."""
+LOCATION = "mx_pipeline"
+ANSWER_SECONDS = 2
+
+
+def project_directory() -> Path:
+    """Where dagster.yaml is: here, or beside the installed package. Raises LocalFailed."""
+    for directory in (Path.cwd(), Path(mx_pipeline.__file__).parent.parent):
+        if (directory / "dagster.yaml").exists():
+            return directory
+    raise LocalFailed("there is no dagster.yaml here; run this in the project's directory")
+
+
+def dagster_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every process that loads Dagster needs."""
+    scripts = str(Path(sys.executable).parent)
+    return {
+        **environment,
+        "DAGSTER_HOME": str(project_directory()),
+        "DAGSTER_EVENT_BATCH_SIZE": EVENTS_PER_BATCH,
+        "PYTHONUNBUFFERED": "1",
+        "PATH": os.pathsep.join([scripts, environment.get("PATH", os.defpath)]),
+    }
+
+
+def start_dagster(children: Children, home: Path, *, port: int) -> str:
+    """Start the three and wait until the webserver answers; returns the address of the UI."""
+    code_port = free_port()
+    workspace = home / "workspace.yaml"
+    workspace.write_text(
+        "load_from:\n  - grpc_server:\n"
+        f"      host: {HOST}\n      port: {code_port}\n      location_name: {LOCATION}\n",
+        encoding="utf-8",
+    )
+    dagster = [sys.executable, "-m", "dagster"]
+    module = ["-m", "mx_pipeline.definitions", "--location-name", LOCATION]
+    children.start("code-server", [*dagster, "api", "grpc", "-h", HOST, "-p", str(code_port), *module])
+    children.wait_until(lambda: accepts(code_port), what="the start of the code server")
+    children.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace)])
+    children.start(
+        "webserver", [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(port), "-w", str(workspace)]
+    )
+    url = f"http://{HOST}:{port}"
+    children.wait_until(lambda: _answers(f"{url}/server_info"), what="the start of the Dagster UI")
+    return url
+
+
+def free_port(preferred: int = 0) -> int:
+    """The preferred port where it is free, else any other."""
+    for port in (preferred, 0):
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                taken.bind((HOST, port))
+            except OSError:
+                continue
+            return int(taken.getsockname()[1])
+    raise LocalFailed("this machine has no free port")
+
+
+def accepts(port: int) -> bool:
+    """Does something listen there?"""
+    with socket.socket() as knock:
+        knock.settimeout(ANSWER_SECONDS)
+        return knock.connect_ex((HOST, port)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 # our own address
+            return bool(answer.status == 200)  # noqa: PLR2004
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,81 @@
+"""What the demonstration shows at its end: a table of the merchants, and a few enriched rows without names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mx_pipeline.local.demo_merchants import DEMO_MERCHANTS
+from mx_pipeline.warehouse.connections import Warehouse
+
+ROWS_SHOWN = 5
+WIDTH = 130
+"""Where there is no terminal, lines are as long as the table needs."""
+
+
+def print_report(app: Warehouse, asked: dict[int, int], *, ui: str) -> bool:
+    """Print it; True when every sync was a success and every certificate agrees."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    table = Table(title="Synced through Dagster", title_justify="left")
+    for heading in ("merchant", "time zone"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("stored", "linked", "with products", "standalone", "unlinked", "API calls", "seconds"):
+        table.add_column(heading, justify="right")
+    table.add_column("certificate", no_wrap=True)
+    is_well = True
+    for merchant in DEMO_MERCHANTS:
+        with app.merchant(merchant.merchant_id) as tenant:
+            request = tenant.one("sync", "request", request_id=asked[merchant.merchant_id])
+            run = tenant.one("sync", "run", run_id=request.run_id) if request.run_id else None
+            certificates = tenant.run("sync", "latest_certificates").all()
+        verdict = _verdict(certificates)
+        is_well = is_well and request.outcome == "success" and verdict.startswith("agrees")
+        table.add_row(merchant.name, merchant.timezone, *_figures(run), verdict)
+        if request.outcome != "success":
+            console.print(f"{merchant.name}: {request.outcome}: {request.message}")
+    console.print(table)
+    _print_rows(console, app)
+    console.print(f"Dagster UI: {ui}")
+    return is_well
+
+
+def _figures(run: Any) -> list[str]:
+    if run is None:
+        return ["-"] * 7
+    names = (
+        "transactionsStored",
+        "transactionsLinkedToInvoices",
+        "transactionsWithProducts",
+        "transactionsStandalone",
+        "transactionsUnlinked",
+        "apiCalls",
+    )
+    seconds = (run.finished_at - run.started_at).total_seconds()
+    return [*(str(run.stats.get(name, "-")) for name in names), f"{seconds:.1f}"]
+
+
+def _verdict(certificates: Any) -> str:
+    if not certificates:
+        return "none"
+    parts = [f"{row.stream} {row.our_count}/{row.source_count}" for row in reversed(certificates)]
+    worst = next((row.verdict for row in certificates if row.verdict != "agrees"), "agrees")
+    return f"{worst}: {', '.join(parts)}"
+
+
+def _print_rows(console: Console, app: Warehouse) -> None:
+    table = Table(title="Five enriched transactions of the first merchant", title_justify="left")
+    with app.merchant(DEMO_MERCHANTS[0].merchant_id) as tenant:
+        rows = tenant.run("checks", "preview", most=ROWS_SHOWN).all()
+    for heading in rows[0]._fields if rows else ():
+        table.add_column(heading, no_wrap=heading != "product_name")
+    for row in rows:
+        table.add_row(*("" if value is None else _plain(value) for value in row))
+    console.print(table)
+
+
+def _plain(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else str(value)

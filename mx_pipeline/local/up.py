@@ -1,0 +1,147 @@
+"""`up` and `demo`: everything on one machine, started in order and stopped in reverse."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from mx_pipeline.local.children import Children
+from mx_pipeline.local.dagster_parts import HOST, accepts, dagster_environment, free_port, start_dagster
+from mx_pipeline.local.demo_merchants import answered, ask_for_demo_syncs, make_demo_merchants
+from mx_pipeline.local.demo_report import print_report
+from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
+from mx_pipeline.local.embedded_warehouse import embedded_warehouse
+from mx_pipeline.settings import DEFAULT_HOME, EMBEDDED_DAGSTER, Settings
+from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.logins import APP_ROLE, logins_of
+from mx_pipeline.warehouse.migrate import migrate
+
+UI_PORT = 3000
+SYNTHETIC_PORT = 8100
+DEMO_SECONDS = 100
+"""From asking to the last answer; 20 to 40 s on two cores."""
+WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """What is up."""
+
+    settings: Settings
+    children: Children
+    ui: str
+
+
+def run_up(*, only_postgres: bool = False) -> int:
+    """Start everything and stay up until SIGTERM or Ctrl-C. Raises LocalFailed."""
+    with suppress(KeyboardInterrupt), _stopped_by_signals():
+        with _everything(dict(os.environ), only_postgres=only_postgres) as running:
+            _say(f"Dagster UI: {running.ui}" if running.ui else f"Postgres is up: files under {running.settings.home}")
+            _say("Ctrl-C stops everything.")
+            while True:
+                running.children.check()
+                time.sleep(WATCH_SECONDS)
+    return 0
+
+
+def run_demo() -> int:
+    """The main job once, for real, in a home of its own that begins empty; 0 when every certificate agrees."""
+    home = Path(os.environ.get("MX_HOME") or DEFAULT_HOME).absolute() / "demo"
+    _forget(home)
+    with _stopped_by_signals(), _everything({**_bare_environment(), "MX_HOME": str(home)}, ports=(0, 0)) as running:
+        app = Warehouse(logins_of(running.settings), APP_ROLE)
+        try:
+            asked = ask_for_demo_syncs(app)
+            _say("Three syncs asked for; Dagster's sensor launches a run for each.")
+            running.children.wait_until(
+                lambda: len(answered(app, asked)) == len(asked),
+                what="an answer to every request",
+                seconds=DEMO_SECONDS,
+            )
+            is_well = print_report(app, asked, ui=f"{running.ui} (stops now; make up keeps it)")
+        finally:
+            app.close()
+    return 0 if is_well else 1
+
+
+@contextmanager
+def _everything(
+    environment: Mapping[str, str],
+    *,
+    only_postgres: bool = False,
+    ports: tuple[int, int] = (UI_PORT, SYNTHETIC_PORT),
+) -> Generator[Running]:
+    ui_port, synthetic_port = ports
+    home = Path(environment.get("MX_HOME") or DEFAULT_HOME).absolute()
+    is_embedded = not environment.get("MX_DATABASE_URL")
+    is_synthetic = is_embedded and not any(environment.get(name) for name in ("MX_SANDBOX_URL", "MX_PRODUCTION_URL"))
+    with ExitStack() as stack:
+        if is_embedded:
+            _say("Postgres ...")
+            postgres = stack.enter_context(embedded_warehouse(home))
+            postgres.create_database(EMBEDDED_DAGSTER)
+        environment = {**environment, "MX_HOME": str(home)}
+        synthetic = free_port(synthetic_port)
+        synthetic_url = f"http://{HOST}:{synthetic}"
+        if is_synthetic:
+            environment = {**environment, "MX_SANDBOX_URL": synthetic_url}
+        settings = Settings.from_environment(environment)
+        migrate(logins_of(settings))
+        children = stack.enter_context(Children(home / "logs", dagster_environment(environment)))
+        if only_postgres:
+            yield Running(settings, children, "")
+            return
+        if is_synthetic:
+            _say("Synthetic MX Merchant ...")
+            _start_synthetic_mx(children, synthetic)
+            make_demo_merchants(settings, synthetic_url)
+        _say("Dagster ...")
+        yield Running(settings, children, start_dagster(children, home, port=free_port(ui_port)))
+    _say("Stopped.")
+
+
+def _start_synthetic_mx(children: Children, port: int) -> None:
+    command = [str(Path(sys.executable).parent / "mx-pipeline"), "synthetic-mx", "--host", HOST, "--port", str(port)]
+    children.start("synthetic-mx", command)
+    children.wait_until(lambda: accepts(port), what="the start of the synthetic MX")
+
+
+def _forget(home: Path) -> None:
+    """An earlier demonstration, with whatever Postgres keeps of it elsewhere."""
+    if home.exists():
+        EmbeddedPostgres(home).remove()
+        shutil.rmtree(home)
+
+
+def _bare_environment() -> dict[str, str]:
+    """The demonstration touches no real database and no real API, whatever the environment says."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MX_", "DAGSTER_"))}
+
+
+@contextmanager
+def _stopped_by_signals() -> Generator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that everything is stopped in order."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()
+
+

@@ -1,0 +1,96 @@
+"""No call more than needed, on either way to an invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
+from mx_pipeline_tests.sync.conftest import Clinic
+
+
+def seven_of_ten_on_five_invoices(clinic: Clinic, *, quickpay_reference: str) -> None:
+    """Ten payments: seven carry five distinct invoices, three are QuickPay."""
+    clinic.mx.has_invoices(
+        MERCHANT, *({"invoiceNumber": 1200 + n, "purchases": [_line("Plan A", "100")]} for n in range(5))
+    )
+    linked = [1200, 1200, 1201, 1201, 1202, 1203, 1204]
+    for n, number in enumerate(linked):
+        status = "Declined" if n in (0, 2) else "Approved"
+        clinic.mx.has_payments(
+            MERCHANT, {"source": "Recurring", "invoice": str(number), "amount": "103.5", "surchargeAmount": "3.5",
+                       "status": status}
+        )  # fmt: skip
+    for n in range(3):
+        clinic.mx.has_payments(MERCHANT, {"source": "QuickPay", "invoice": quickpay_reference.format(n=n)})
+
+
+@pytest.mark.parametrize("reference", ["B00ABC{n}E", "1200000{n}", "120{n}"])
+def test_ten_payments_of_which_seven_carry_five_invoices_cost_seven_calls(
+    a_clinic: Callable[..., Clinic], reference: str
+) -> None:
+    clinic = a_clinic()
+    seven_of_ten_on_five_invoices(clinic, quickpay_reference=reference)
+
+    report = clinic.sync(latest=10)
+
+    assert report.outcome == "success", report.message
+    assert clinic.mx.call_count(MERCHANT) == report.stats["apiCalls"] == 7
+    assert report.stats["transactionsLinkedToInvoices"] == 7
+    assert report.stats["invoicesLinked"] == 5
+    assert report.stats["transactionsStandalone"] == 3
+
+
+def test_pages_capped_at_five_cost_their_pages_and_no_more(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic()
+    seven_of_ten_on_five_invoices(clinic, quickpay_reference="1200000{n}")
+    clinic.mx.behaves(MERCHANT, payment_page_cap=5, invoice_page_cap=5)
+
+    report = clinic.sync(latest=10)
+
+    assert report.outcome == "success", report.message
+    assert clinic.mx.call_count(MERCHANT) == 2 + 1 + 5
+
+
+def test_a_list_that_tells_invoice_ids_needs_no_map(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic()
+    seven_of_ten_on_five_invoices(clinic, quickpay_reference="B00ABC{n}E")
+    clinic.mx.behaves(MERCHANT, list_invoice_ids=True)
+
+    report = clinic.sync(latest=10)
+
+    assert report.outcome == "success", report.message
+    assert clinic.mx.call_count(MERCHANT) == 1 + 5
+    assert clinic.rows("SELECT DISTINCT link_basis FROM mx.transactions WHERE has_invoice") == [("invoice_ids",)]
+
+
+def test_one_old_invoice_far_down_the_list_is_asked_of_its_payment(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic()
+    clinic.mx.has_invoices(
+        MERCHANT, *({"invoiceNumber": 1000 + n, "purchases": [_line("Plan A", "100")]} for n in range(60))
+    )
+    clinic.mx.has_payments(MERCHANT, {"source": "Recurring", "invoice": "1001", "amount": "100"})
+    clinic.mx.behaves(MERCHANT, invoice_page_cap=10)
+
+    report = clinic.sync(latest=1)
+
+    assert report.stats["invoicePages"] == 1
+    assert report.stats["paymentDetails"] == 1
+    assert report.stats["transactionsLinkedToInvoices"] == 1
+
+
+def test_the_newest_hundred_cost_a_page_a_map_and_their_invoices(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic(payments=900)
+
+    report = clinic.sync(latest=100)
+
+    asked = report.stats["paymentDetails"]
+    assert report.outcome == "success", report.message
+    assert report.stats["transactionsSynced"] == 100
+    assert clinic.mx.call_count(MERCHANT) == 2 + report.stats["invoiceDetails"] + asked  # type: ignore[operator]
+
+
+def _line(name: str, total: str) -> dict[str, Any]:
+    return {"productName": name, "totalAmount": total, "price": total, "quantity": 1}
