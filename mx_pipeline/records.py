@@ -78,6 +78,16 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     customer_name: str | None = None
     customer_code: str | None = None
 
+    @property
+    def mx_id(self) -> int:
+        """The record's own id."""
+        return self.payment_id
+
+    @property
+    def money(self) -> Money:
+        """What sums over payments add up."""
+        return self.amount
+
 
 class PaymentDetail(Payment, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The same payment asked for alone: it knows its invoices and its original, but no refunded amount."""
@@ -121,6 +131,16 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     memo: str | None = None
     customer_name: str | None = None
     customer_number: str | None = None
+
+    @property
+    def mx_id(self) -> int:
+        """The record's own id."""
+        return self.invoice_id
+
+    @property
+    def money(self) -> Money:
+        """What sums over invoices add up."""
+        return self.total_amount or Decimal(0)
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

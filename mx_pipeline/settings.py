@@ -118,7 +118,8 @@ def embedded_url(home: Path, database: str) -> str | None:
 
 def merchant_id(text: str) -> int:
     """A merchant id as a person types it. Raises BadInput."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= LARGEST_MERCHANT_ID):
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_MERCHANT_ID))
+    if not (is_number and 0 < int(text) <= LARGEST_MERCHANT_ID):
         raise BadInput(
             f"{text!r} is no merchant id: type the number that MX Merchant shows, such as 1000000001"
         )
@@ -163,14 +164,18 @@ def _key_of(env: Mapping[str, str], variable: str) -> SealingKey | None:
 def _mx_url(env: Mapping[str, str], name: MxEnvironment) -> str:
     variable = URL_VARIABLES[name]
     url = env.get(variable) or VENDOR_URLS[name]
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:  # brackets of IPv6, a port that is no number
+        parts, host = urlsplit(""), None
+    if not host or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query:
         raise BadSettings(f"{variable} must be scheme and host alone, such as https://api.mxmerchant.com")
     if "@" in parts.netloc:
         raise BadSettings(
             f"{variable} must hold no user or password; a merchant's key is entered with merchants add"
         )
-    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+    if parts.scheme == "http" and not _is_this_machine(host):
         raise BadSettings(
             f"{variable} must begin with https://: plain http would show the API keys to the network"
         )

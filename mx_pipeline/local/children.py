@@ -39,6 +39,7 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    stop_seconds: float
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -54,8 +55,8 @@ class Children:
     environment: Mapping[str, str]
     started: list[Child] = field(default_factory=list[Child])
 
-    def start(self, name: str, command: Sequence[str]) -> Child:
-        """Start one; its output goes to `<logs>/<name>.log`."""
+    def start(self, name: str, command: Sequence[str], *, stop_seconds: float = STOP_SECONDS) -> Child:
+        """Start one; its output goes to `<logs>/<name>.log`. It is killed `stop_seconds` after SIGTERM."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
         with log.open("wb") as output:
@@ -66,9 +67,9 @@ class Children:
                 stderr=subprocess.STDOUT,
                 env=dict(self.environment),
                 start_new_session=True,
-                preexec_fn=_end_with_the_parent,  # noqa: PLW1509 # two calls into libc, no lock
+                preexec_fn=_end_with_the_parent,  # two calls into libc, no lock
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, stop_seconds)
         self.started.append(child)
         return child
 
@@ -78,7 +79,9 @@ class Children:
         while not is_ready():
             self.check()
             if time.monotonic() > deadline:
-                raise LocalFailed(f"{what} did not happen within {seconds:.0f} s; the logs are in {self.logs}")
+                raise LocalFailed(
+                    f"{what} did not happen within {seconds:.0f} s; the logs are in {self.logs}"
+                )
             time.sleep(POLL_SECONDS)
 
     def check(self) -> None:
@@ -95,7 +98,7 @@ class Children:
         for child in reversed(self.started):
             _signal_group(child, signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                child.process.wait(STOP_SECONDS)
+                child.process.wait(child.stop_seconds)
             _signal_group(child, signal.SIGKILL)
             child.process.wait()
         self.started.clear()

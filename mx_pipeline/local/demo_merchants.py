@@ -6,7 +6,7 @@ import json
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mx_pipeline.settings import Settings
@@ -36,6 +36,19 @@ DEMO_MERCHANTS = (
     DemoMerchant(1_000_000_003, "Mesa Family Care", "America/Phoenix", 250),
 )
 
+DEMO_CATEGORIES = {
+    "TRT Monthly - Testosterone Plan": "TRT",
+    "TRT + HCG": "TRT",
+    "Semaglutide 2.5mg/0.5ml": "Weight Loss",
+    "Tirzepatide + B12": "Weight Loss",
+    "NAD+ 500mg": "Peptides",
+    "BPC-157 / TB-500": "Peptides",
+    "Sermorelin": "Peptides",
+    "Tadalafil 5mg": "ED",
+    "Membership": "Other",
+}
+"""By exact name, as a clinic enters them; what is not here stays Uncategorized."""
+
 
 def make_demo_merchants(settings: Settings, synthetic_url: str) -> None:
     """Make them in the synthetic MX and register those that are not here yet."""
@@ -52,6 +65,8 @@ def make_demo_merchants(settings: Settings, synthetic_url: str) -> None:
                     environment=ENVIRONMENT,
                     timezone=merchant.timezone,
                 )
+                for product, category in DEMO_CATEGORIES.items():
+                    tenant.run("categories", "add_category", product_name=product, category=category)
     finally:
         app.close()
 
@@ -82,7 +97,8 @@ def _make_in_synthetic_mx(url: str, merchant: DemoMerchant) -> dict[str, str]:
         "seed": SEED,
         "payments": merchant.payments,
         "timezone": merchant.timezone,
-        "as_of": datetime.now(UTC).date().isoformat(),
+        # Yesterday, so that nothing has happened in the future in any time zone.
+        "as_of": (datetime.now(UTC).date() - timedelta(days=1)).isoformat(),
         "days": DAYS_OF_HISTORY,
     }
     request = urllib.request.Request(  # noqa: S310 # our own address

@@ -42,13 +42,17 @@ class Running:
 
 def run_up(*, only_postgres: bool = False) -> int:
     """Start everything and stay up until SIGTERM or Ctrl-C. Raises LocalFailed."""
-    with suppress(KeyboardInterrupt), _stopped_by_signals():
-        with _everything(dict(os.environ), only_postgres=only_postgres) as running:
-            _say(f"Dagster UI: {running.ui}" if running.ui else f"Postgres is up: files under {running.settings.home}")
-            _say("Ctrl-C stops everything.")
-            while True:
-                running.children.check()
-                time.sleep(WATCH_SECONDS)
+    with (
+        suppress(KeyboardInterrupt),
+        _stopped_by_signals(),
+        _everything(dict(os.environ), only_postgres=only_postgres) as running,
+    ):
+        home = running.settings.home
+        _say(f"Dagster UI: {running.ui}" if running.ui else f"Postgres is up; its files are under {home}")
+        _say("Ctrl-C stops everything.")
+        while True:
+            running.children.check()
+            time.sleep(WATCH_SECONDS)
     return 0
 
 
@@ -56,7 +60,10 @@ def run_demo() -> int:
     """The main job once, for real, in a home of its own that begins empty; 0 when every certificate agrees."""
     home = Path(os.environ.get("MX_HOME") or DEFAULT_HOME).absolute() / "demo"
     _forget(home)
-    with _stopped_by_signals(), _everything({**_bare_environment(), "MX_HOME": str(home)}, ports=(0, 0)) as running:
+    with (
+        _stopped_by_signals(),
+        _everything({**_bare_environment(), "MX_HOME": str(home)}, ports=(0, 0)) as running,
+    ):
         app = Warehouse(logins_of(running.settings), APP_ROLE)
         try:
             asked = ask_for_demo_syncs(app)
@@ -82,7 +89,10 @@ def _everything(
     ui_port, synthetic_port = ports
     home = Path(environment.get("MX_HOME") or DEFAULT_HOME).absolute()
     is_embedded = not environment.get("MX_DATABASE_URL")
-    is_synthetic = is_embedded and not any(environment.get(name) for name in ("MX_SANDBOX_URL", "MX_PRODUCTION_URL"))
+    is_synthetic = is_embedded and not any(
+        environment.get(name) for name in ("MX_SANDBOX_URL", "MX_PRODUCTION_URL")
+    )
+    home.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         if is_embedded:
             _say("Postgres ...")
@@ -109,7 +119,14 @@ def _everything(
 
 
 def _start_synthetic_mx(children: Children, port: int) -> None:
-    command = [str(Path(sys.executable).parent / "mx-pipeline"), "synthetic-mx", "--host", HOST, "--port", str(port)]
+    command = [
+        str(Path(sys.executable).parent / "mx-pipeline"),
+        "synthetic-mx",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+    ]
     children.start("synthetic-mx", command)
     children.wait_until(lambda: accepts(port), what="the start of the synthetic MX")
 
@@ -143,5 +160,3 @@ def _stopped_by_signals() -> Generator[None]:
 def _say(words: str) -> None:
     sys.stderr.write(words + "\n")
     sys.stderr.flush()
-
-

@@ -62,8 +62,9 @@ class Pages(Generic[R]):
         self._overlap: tuple[int, int] | None = None
         self._steps_back = 0
         self._grown = 0
-        self._top_offset = 0
+        self._top_offset: int | None = None
         self._top_target = 0
+        self._top_ids: set[int] = set()
         self._top_reads = 0
         self._first_id: int | None = None
         self._repeats = 0
@@ -82,9 +83,9 @@ class Pages(Generic[R]):
         if self._overlap:
             start, end = self._overlap
             return Ask("overlap", start, min(self._page_size, end - start))
-        if not self._is_walked:
+        if not self._is_walked and self._still_wanted() > 0:
             return Ask("walk", self.offset, min(self._page_size, self._still_wanted()))
-        if self._top_offset:
+        if self._top_offset is not None:
             return Ask("top", self._top_offset, self._page_size)
         if self._grown > 0 and self._top_reads < TOP_READS_AT_MOST:
             # One more than grew, so that a known id ends it with the first call.
@@ -101,16 +102,20 @@ class Pages(Generic[R]):
         new, known, first_id = self._new_of(envelope, wanted)
         self.calls += 1
         self._largest = max(self._largest, received)
-        shrunk = self._note_count(ask, envelope.record_count)
+        grown, shrunk = self._note_count(ask, envelope.record_count)
 
         match ask.purpose:
             case "walk":
                 notes += self._advance(ask, received, envelope.record_count)
-                self._forbid_repeats(ask, first_id, has_new=bool(new))
+                self._forbid_repeats(ask, first_id, is_old_news=not new and grown < received)
             case "overlap":
-                self._close_overlap(received)
+                # Rows of the overlap that arrivals have pushed down are now below its end.
+                self._close_overlap(received, pushed_down=grown)
             case "top":
-                self._read_on_from_top(ask, received, is_known_met=known > 0)
+                # Rows that moved up just now may lie above the known one: not the end yet.
+                is_known_met = not known <= self._top_ids and not shrunk
+                self._top_ids.update(mx_id for each in new if (mx_id := _mx_id(each)) is not None)
+                self._read_on_from_top(ask, received, is_known_met=is_known_met)
         if shrunk:
             notes += self._step_back(ask, shrunk)
 
@@ -125,13 +130,15 @@ class Pages(Generic[R]):
             notes=notes,
         )
 
-    def _new_of(self, envelope: Envelope, wanted: int) -> tuple[list[R | RefusedRecord], int, int | None]:
-        """The rows not met before, how many were, and the first id; of an id that comes twice the last row."""
+    def _new_of(
+        self, envelope: Envelope, wanted: int
+    ) -> tuple[list[R | RefusedRecord], set[int], int | None]:
+        """The rows not met before, the ids that were, and the first id; of an id that comes twice the last row."""
         by_id: dict[int, R | RefusedRecord] = {}
         nameless: list[RefusedRecord] = []
         for row in envelope.rows:
             record = self._read(row)
-            mx_id = record.mx_id if isinstance(record, RefusedRecord) else id_of(record)
+            mx_id = _mx_id(record)
             if mx_id is not None:
                 by_id[mx_id] = record
             elif isinstance(record, RefusedRecord):
@@ -141,19 +148,20 @@ class Pages(Generic[R]):
         nameless = nameless[: max(0, wanted - len(new_ids))]
         self._seen.add(new_ids)
         self._nameless += len(nameless)
-        return [*(by_id[mx_id] for mx_id in new_ids), *nameless], len(known), next(iter(by_id), None)
+        return [*(by_id[mx_id] for mx_id in new_ids), *nameless], known, next(iter(by_id), None)
 
-    def _note_count(self, ask: Ask, count: int | None) -> int:
-        """By how much the list shrank since the answer before; growth is remembered for the end."""
+    def _note_count(self, ask: Ask, count: int | None) -> tuple[int, int]:
+        """By how much the list grew and shrank since the answer before; growth is remembered for the end."""
         before, self.record_count = self.record_count, self.record_count if count is None else count
         if self.first_record_count is None:
             self.first_record_count = count
         if count is None or before is None:
-            return 0
+            return 0, 0
+        grown, shrunk = max(0, count - before), max(0, before - count)
         # The answer that reads the top itself already holds what it says has come.
-        is_top_itself = ask.purpose == "top" and ask.offset == 0
-        self._grown += max(0, count - before) if not is_top_itself else 0
-        return max(0, before - count)
+        if ask.purpose != "top" or ask.offset > 0:
+            self._grown += grown
+        return grown, shrunk
 
     def _advance(self, ask: Ask, received: int, count: int | None) -> tuple[str, ...]:
         self.offset += received
@@ -169,9 +177,9 @@ class Pages(Generic[R]):
             self._is_walked = received < min(self._largest, ask.limit)
         return notes
 
-    def _forbid_repeats(self, ask: Ask, first_id: int | None, *, has_new: bool) -> None:
+    def _forbid_repeats(self, ask: Ask, first_id: int | None, *, is_old_news: bool) -> None:
         is_repeat = (
-            ask.offset > self._start and first_id is not None and first_id == self._first_id and not has_new
+            ask.offset > self._start and first_id is not None and first_id == self._first_id and is_old_news
         )
         self._repeats = self._repeats + 1 if is_repeat else 0
         self._first_id = first_id
@@ -185,10 +193,13 @@ class Pages(Generic[R]):
     def _step_back(self, ask: Ask, shrunk: int) -> tuple[str, ...]:
         """Rows that were further down moved up past us: read again where they may be now."""
         if ask.purpose == "top":
+            if self._top_offset is not None:
+                self._top_offset = max(0, self._top_offset - shrunk)
             return ()
         if self._steps_back >= STEPS_BACK_AT_MOST:
             return ("recordCount shrank more often than rows were re-read; some may be missing",)
         self._steps_back += 1
+        self._first_id = None
         end = ask.offset
         if ask.purpose == "overlap":
             end = self.offset = max(self._start, self.offset - shrunk)
@@ -197,17 +208,23 @@ class Pages(Generic[R]):
         self._overlap = (start, end) if start < end else self._overlap
         return ()
 
-    def _close_overlap(self, received: int) -> None:
+    def _close_overlap(self, received: int, *, pushed_down: int) -> None:
         assert self._overlap is not None
         start, end = self._overlap
+        end += pushed_down
         self._overlap = (start + received, end) if received and start + received < end else None
 
     def _read_on_from_top(self, ask: Ask, received: int, *, is_known_met: bool) -> None:
         """Until a known id; what comes meanwhile is growth again, for another look."""
-        if ask.offset == 0:
+        if self._top_offset is None:
             self._top_reads += 1
             self._top_target, self._grown = self._grown, 0
         self._top_offset = ask.offset + received
         is_resumed_walk_caught_up = self._start > 0 and self._top_offset >= self._top_target
         if is_known_met or received == 0 or is_resumed_walk_caught_up:
-            self._top_offset = 0
+            self._top_offset = None
+            self._top_ids.clear()
+
+
+def _mx_id(record: Payment | Invoice | RefusedRecord) -> int | None:
+    return record.mx_id if isinstance(record, RefusedRecord) else id_of(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mx_pipeline.errors import BadInput, MxPipelineError
@@ -12,13 +12,13 @@ from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
-from mx_pipeline.sync.orders import ALL_PHASES, Mode, Phase, SyncOrder, SyncReport
+from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder, SyncReport
 from mx_pipeline.sync.run import run_sync
 from mx_pipeline.sync.work import CallCount
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
 from mx_pipeline.warehouse.merchants import get_credentials
-from mx_pipeline.warehouse.requests import Claimed, SyncRequest, ask, claim, finish
+from mx_pipeline.warehouse.requests import Claimed, SyncRequest, ask, claim, finish, give_up
 
 MERCHANTS_AT_ONCE = 4
 
@@ -32,7 +32,7 @@ class Answerer:
     mx_urls: Mapping[MxEnvironment, str]
     name: str
     """Who answers: written to the requests that it claims."""
-    limits: CallLimits = CallLimits()
+    limits: CallLimits = field(default_factory=CallLimits)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, name: str) -> Answerer:
@@ -79,6 +79,11 @@ class Answerer:
         except MxPipelineError as error:
             return failed_report(merchant_id, error)
         return self.answer(merchant_id, request_id, phases=phases, dagster_run_id=dagster_run_id)
+
+    def give_up(self, merchant_id: int, request_id: int, *, outcome: Outcome, message: str) -> None:
+        """Close a request of ours before its end; the pages that were written stay. Raises WarehouseError."""
+        with self.warehouse.merchant(merchant_id) as tenant:
+            give_up(tenant, request_id, outcome=outcome, message=message)
 
     def side_by_side(
         self,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from mx_pipeline.errors import MxForbidden
 from mx_pipeline.records import RefusedRecord
-from mx_pipeline.sync.fetching import D, Fetched, fetch_each, in_batches
+from mx_pipeline.sync.fetching import D, fetch_each, in_batches
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import Work
+from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import invoices_to_fetch, payments_of_numbers, payments_to_ask
-from mx_pipeline.warehouse.loading import load_invoice_details, load_payment_details, release
+from mx_pipeline.warehouse.loading import Merged, load_invoice_details, load_payment_details, release
 
 
 def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
@@ -38,37 +40,34 @@ def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
 
 
 def _ask_payments(work: Work, ids: Sequence[int]) -> None:
-    for batch in in_batches(fetch_each(ids, work.client.get_payment, "payment_details")):
-        details, refused = _sorted_out(batch)
-        with work.tenant() as tenant:
-            merged = load_payment_details(
-                tenant, [(detail, work.observed_at(sent_at)) for detail, sent_at in details]
-            )
-            work.set_aside(tenant, refused)
-            release(tenant, "payment_details", [detail.payment_id for detail, _ in details])
-        work.add(Phase.INVOICE_DETAILS, merged)
-        work.payments_asked += len(batch)
+    _read_each(work, ids, work.client.get_payment, "payment_details", load_payment_details)
 
 
 def _fetch_invoices(work: Work, ids: Sequence[int]) -> None:
     try:
-        for batch in in_batches(fetch_each(ids, work.client.get_invoice, "invoice_details")):
-            details, refused = _sorted_out(batch)
-            with work.tenant() as tenant:
-                merged = load_invoice_details(
-                    tenant, [(detail, work.observed_at(sent_at)) for detail, sent_at in details]
-                )
-                work.set_aside(tenant, refused)
-                release(tenant, "invoice_details", [detail.invoice_id for detail, _ in details])
-            work.add(Phase.INVOICE_DETAILS, merged)
-            work.details_read += len(batch)
+        _read_each(work, ids, work.client.get_invoice, "invoice_details", load_invoice_details)
     except MxForbidden as error:
         work.invoices_forbidden = True
         work.note(f"invoices not read: {error}")
 
 
-def _sorted_out(
-    batch: Sequence[Fetched[D]],
-) -> tuple[list[tuple[D, float]], list[RefusedRecord]]:
-    details = [(one.answer, one.sent_at) for one in batch if not isinstance(one.answer, RefusedRecord)]
-    return details, [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
+def _read_each(
+    work: Work,
+    ids: Sequence[int],
+    fetch: Callable[[int], D | RefusedRecord],
+    stream: str,
+    load: Callable[[Tenant, Sequence[tuple[D, datetime]]], Merged],
+) -> None:
+    for batch in in_batches(fetch_each(ids, fetch, stream)):
+        refused = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
+        details = [
+            (one.answer, work.observed_at(one.sent_at))
+            for one in batch
+            if not isinstance(one.answer, RefusedRecord)
+        ]
+        with work.tenant() as tenant:
+            merged = load(tenant, details)
+            work.set_aside(tenant, refused)
+            release(tenant, stream, [detail.mx_id for detail, _ in details])
+        work.add(Phase.INVOICE_DETAILS, merged)
+        work.details[stream] += len(batch)

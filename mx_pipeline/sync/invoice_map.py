@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Set as AbstractSet
-from decimal import Decimal
 
 from mx_pipeline.errors import MxForbidden
-from mx_pipeline.mx_api.paging import Page
+from mx_pipeline.mx_api.page import Page
 from mx_pipeline.records import Invoice
-from mx_pipeline.sync.orders import Phase
+from mx_pipeline.sync.lists import INVOICES
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.deriving import numbers_to_map, remember_misses
-from mx_pipeline.warehouse.loading import load_invoices, release
 
 
 def read_invoice_map(work: Work) -> list[int]:
@@ -35,12 +33,7 @@ def read_invoice_map(work: Work) -> list[int]:
 def _walk(work: Work, wanted: set[int]) -> list[int]:
     pages = work.client.list_invoices()
     for page in pages:
-        _write(work, page)
-        work.invoices.distinct = pages.distinct
-        work.invoices.record_count = pages.record_count
-        work.invoices.is_read_to_end = page.is_last
-        for note in page.notes:
-            work.note(note)
+        INVOICES.write(work, pages, page, is_end=page.is_last)
         wanted -= {invoice.invoice_number for invoice in page.records}
         if work.order.mode == "full" or page.is_last:
             continue
@@ -68,22 +61,3 @@ def pages_left(page: Page[Invoice], wanted: AbstractSet[int]) -> int:
     if max(wanted) > lowest:
         return to_end
     return min(to_end, math.ceil((lowest - min(wanted)) / size))
-
-
-def _write(work: Work, page: Page[Invoice]) -> None:
-    with work.tenant() as tenant:
-        merged = load_invoices(tenant, page.records, observed_at=work.observed_at(page.sent_at))
-        work.set_aside(tenant, page.refused)
-        release(tenant, "invoices", [invoice.invoice_id for invoice in page.records])
-        tenant.run(
-            "sync",
-            "keep_position",
-            stream="invoices",
-            run_id=work.run_id,
-            position=page.offset + page.received,
-            record_count=page.record_count,
-            is_end=page.is_last,
-        )
-    work.add(Phase.INVOICE_MAP, merged)
-    work.invoices.ids.extend(invoice.invoice_id for invoice in page.records)
-    work.invoices.total += sum((invoice.total_amount or Decimal(0) for invoice in page.records), Decimal(0))

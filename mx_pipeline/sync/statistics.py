@@ -34,8 +34,8 @@ def statistics(work: Work) -> dict[str, Stat]:
         "quarantined": work.refused,
         "paymentPages": work.calls.to("payment_list"),
         "invoicePages": work.calls.to("invoice_list"),
-        "invoiceDetails": work.details_read,
-        "paymentDetails": work.payments_asked,
+        "invoiceDetails": work.details["invoice_details"],
+        "paymentDetails": work.details["payment_details"],
         "fewestCalls": _fewest_calls(work),
         "secondsByPhase": dict(work.seconds),
     }
@@ -45,7 +45,7 @@ def _fewest_calls(work: Work) -> int:
     """Pages and details that this sync cannot do without; what was tried again is not among them."""
     outcomes = work.calls.calls.items()
     pages = sum(n for (to, outcome), n in outcomes if to.endswith("_list") and outcome == "ok")
-    return pages + work.details_read
+    return pages + work.details["invoice_details"]
 
 
 def _sum(rows: Sequence[Mapping[str, Stat]], name: str) -> int:

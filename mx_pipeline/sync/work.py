@@ -85,8 +85,8 @@ class Work:
     payments: ListRead = field(default_factory=ListRead)
     invoices: ListRead = field(default_factory=ListRead)
     merged: dict[Phase, Merged] = field(default_factory=dict[Phase, Merged])
-    details_read: int = 0
-    payments_asked: int = 0
+    details: Counter[str] = field(default_factory=Counter[str])
+    """Single records asked for, by stream."""
     refused: int = 0
     notes: list[str] = field(default_factory=list[str])
     """What is missing from the warehouse, or unproven, in words for a person."""

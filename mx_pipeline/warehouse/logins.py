@@ -26,7 +26,7 @@ def database_url(text: str, *, variable: str) -> URL:
     """A Postgres address from the environment, by our driver. Raises BadSettings."""
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         url = None
     if url is None or not url.drivername.startswith(("postgresql", "postgres")) or not url.database:
         raise BadSettings(f"{variable} must look like postgresql://user:password@host:5432/database")

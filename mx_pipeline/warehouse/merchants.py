@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mx_pipeline.errors import UnknownMerchant
+from mx_pipeline.errors import BadInput, UnknownMerchant
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.warehouse.connections import Session, Tenant
 
@@ -107,6 +107,13 @@ def unknown(merchant_id: int) -> UnknownMerchant:
     return UnknownMerchant(
         f"there is no merchant {merchant_id}; see mx-pipeline merchants list, or add it with "
         f"mx-pipeline merchants add {merchant_id}"
+    )
+
+
+def paused(merchant_id: int) -> BadInput:
+    """The error for a sync of a merchant that a person has paused."""
+    return BadInput(
+        f"merchant {merchant_id} is paused; resume it first with: mx-pipeline merchants resume {merchant_id}"
     )
 
 

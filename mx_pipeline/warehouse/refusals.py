@@ -41,7 +41,7 @@ def translated() -> Generator[None]:
 def _refusal(error: BaseException | None) -> WarehouseError:
     state = getattr(error, "pgcode", None)
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    words = primary or (str(error).strip().splitlines() or ["no reason given"])[-1]
+    words = primary or _last_words(str(error))
     if state is None and isinstance(error, psycopg2.OperationalError):
         return _no_connection(words)
     if state in NO_ENTRY_STATES:
@@ -53,6 +53,12 @@ def _refusal(error: BaseException | None) -> WarehouseError:
     if state is not None and (state.startswith(PASSING_CLASSES) or state == LOCK_NOT_AVAILABLE):
         return WarehouseUnavailable(f"Postgres could not do it now ({state}): {words}; try again")
     return WarehouseError(f"Postgres refused a statement ({state}): {words}")
+
+
+def _last_words(text: str) -> str:
+    """The last address's refusal, without libpq's question whether the server is running."""
+    told = [line.strip() for line in text.splitlines() if line.strip() and not line.endswith("?")]
+    return told[-1] if told else "no reason given"
 
 
 def _no_connection(words: str) -> WarehouseError:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from mx_pipeline.errors import BadInput
 from mx_pipeline.warehouse.connections import Session, Tenant
-from mx_pipeline.warehouse.merchants import get_merchant
+from mx_pipeline.warehouse.merchants import get_merchant, paused
 
 AskedThrough: TypeAlias = Literal["command", "dagster", "api", "webhook", "schedule"]
 
@@ -59,10 +59,7 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
     request.check()
     merchant = get_merchant(tenant)
     if not merchant.is_active:
-        raise BadInput(
-            f"merchant {merchant.merchant_id} is paused; resume it first with: "
-            f"mx-pipeline merchants resume {merchant.merchant_id}"
-        )
+        raise paused(merchant.merchant_id)
     row = tenant.one(
         "sync",
         "ask",
@@ -100,6 +97,19 @@ def finish(tenant: Tenant, request_id: int, *, run_id: int | None, outcome: str,
     )
 
 
+def give_up(tenant: Tenant, request_id: int, *, outcome: str, message: str) -> None:
+    """Close the request and the run behind it, where whoever answered it stops before its end."""
+    run_id = tenant.run(
+        "sync", "give_up_run", request_id=request_id, outcome=outcome, message=message
+    ).scalar()
+    if run_id is not None:
+        quarantined = tenant.one("sync", "quarantined")[0]
+        tenant.run(
+            "sync", "keep_outcome", run_id=run_id, outcome=outcome, verdict=None, quarantined=quarantined
+        )
+    finish(tenant, request_id, run_id=run_id, outcome=outcome, message=message)
+
+
 def get_request(tenant: Tenant, request_id: int) -> Any:
     """The row of one request."""
     return tenant.one("sync", "request", request_id=request_id)
@@ -119,3 +129,9 @@ def mark_launched(session: Session, requests: Sequence[Any]) -> None:
         merchants=[row.merchant_id for row in requests],
         requests=[row.request_id for row in requests],
     )
+
+
+def running_phases(session: Session, merchants: Sequence[int]) -> dict[int, str]:
+    """The phase of each of these merchants whose sync runs now; for the dispatcher."""
+    rows = session.run("sync", "running_phases", merchants=list(merchants))
+    return {row.merchant_id: row.phase for row in rows}

@@ -10,8 +10,12 @@ import pytest
 
 from mx_pipeline.errors import BadInput, MxContractBroken, MxCredentialsRefused
 from mx_pipeline.mx_api import MxClient, Page, Pages
+from mx_pipeline.mx_api.decoding import Decoding
+from mx_pipeline.mx_api.envelope import Envelope
+from mx_pipeline.mx_api.page import Ask
 from mx_pipeline.mx_api.seen import SeenIds
-from mx_pipeline_tests.mx_api.samples import FIRST_ID, a_payment, an_invoice
+from mx_pipeline.records import Payment
+from mx_pipeline_tests.mx_api.samples import FIRST_ID, OURS, a_payment, an_invoice
 from mx_pipeline_tests.mx_api.vendor import Vendor, a_page, a_reply
 
 
@@ -285,17 +289,8 @@ def test_a_resumed_walk_reads_at_the_top_only_what_grew(vendor, client):
 
     pages, _ = walked(client, page_size=3, offset=19)
 
-    assert set(numbers(pages)) == {1, 2, 3, 4, 5, 6, 26, 27, 28, 25} or set(numbers(pages)) >= {
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        26,
-        27,
-        28,
-    }
+    assert set(numbers(pages)) >= {1, 2, 3, 4, 5, 6, 26, 27, 28}
+    assert len(vendor.requests) <= 5
 
 
 @pytest.mark.parametrize("how", [{"page_size": 0}, {"limit": -1}, {"offset": -1}])
@@ -335,3 +330,35 @@ def test_seen_ids_are_a_set():
 
     assert len(seen) == len(truth)
     assert seen.known_of([]) == set()
+
+
+@pytest.mark.parametrize("kind", ["arrivals", "removals"])
+def test_any_three_changes_while_a_list_is_read_leave_no_row_unread(kind):
+    decoding = Decoding(Payment, stream="payments", merchant_id=OURS, keys_sent_once=())
+    known = [decoding.row(a_payment(number)) for number in range(200)]
+
+    for seed in range(1_000):
+        chance = random.Random(seed)
+        rows = list(range(chance.randint(0, 120), 0, -1))
+        size, cap = chance.choice([3, 7, 10, 50]), chance.choice([5, 10, 1000])
+        moments = chance.sample(range(2, 14), 3)
+        calls = 0
+
+        def fetch(ask: Ask, rows=rows, moments=moments, chance=chance, cap=cap) -> Envelope:
+            nonlocal calls
+            calls += 1
+            if calls in moments:
+                for _ in range(chance.randint(1, 12)):
+                    if kind == "arrivals":
+                        rows.insert(0, max(rows, default=0) + 1)
+                    elif rows:
+                        rows.pop(chance.randrange(len(rows)))
+            page = rows[ask.offset : ask.offset + min(ask.limit, cap)]
+            return Envelope([known[number] for number in page], len(rows), 0.0)
+
+        pages = list(Pages(fetch, lambda row: row, page_size=size, limit=None, offset=0))
+
+        assert set(rows) <= set(numbers(pages)), seed
+        assert len(numbers(pages)) == len(set(numbers(pages)))
+        assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
+        assert calls < 70

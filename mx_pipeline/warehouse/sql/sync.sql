@@ -59,6 +59,20 @@ UPDATE mx.sync_runs
    SET finished_at = now(), outcome = :outcome, message = :message, stats = CAST(:stats AS jsonb), phase = NULL
  WHERE merchant_id = :merchant_id AND run_id = :run_id
 
+-- name: give_up_run
+-- Whoever ran it stops before its end; the pages that it wrote stay.
+UPDATE mx.sync_runs
+   SET finished_at = now(), outcome = :outcome, message = :message, phase = NULL
+ WHERE merchant_id = :merchant_id AND request_id = :request_id AND finished_at IS NULL
+RETURNING run_id
+
+-- name: running_phases
+-- For the dispatcher: which phase each of these merchants is in.
+SELECT DISTINCT ON (merchant_id) merchant_id, phase
+  FROM mx.sync_runs
+ WHERE merchant_id = ANY (CAST(:merchants AS bigint[])) AND finished_at IS NULL AND phase IS NOT NULL
+ ORDER BY merchant_id, started_at DESC
+
 -- name: run
 SELECT run_id, request_id, mode, outcome, message, stats, started_at, finished_at
   FROM mx.sync_runs

@@ -1,0 +1,16 @@
+"""The doorway for Dagster: everything that mx_pipeline defines, and nothing that asks a database."""
+
+import dagster as dg
+
+from mx_pipeline.defs.assets import MX_INVOICE, MX_PAYMENT, merchant_sync
+from mx_pipeline.defs.jobs import sync_merchant
+from mx_pipeline.defs.resources import resources
+from mx_pipeline.defs.sensors import merchant_partitions, sync_requests
+
+defs = dg.Definitions(
+    assets=[MX_PAYMENT, MX_INVOICE, merchant_sync],
+    jobs=[sync_merchant],
+    sensors=[merchant_partitions, sync_requests],
+    resources=resources,
+    executor=dg.in_process_executor,
+)

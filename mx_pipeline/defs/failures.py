@@ -1,0 +1,48 @@
+"""The one place where our errors meet Dagster; no message of ours holds a secret or a name."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+
+import dagster as dg
+
+from mx_pipeline.errors import MxPipelineError
+from mx_pipeline.sync.orders import SyncReport
+
+MADE_IT = frozenset({"success", "partial"})
+"""A partial sync keeps what it has; that it is not whole is said by the certificate's check."""
+MOST_NAMED = 50
+
+
+@contextmanager
+def told_to_dagster() -> Generator[None]:
+    """Turn what we raise on purpose into a failure with words and a code. It is never tried again as it stands."""
+    try:
+        yield
+    except MxPipelineError as error:
+        raise dg.Failure(str(error), metadata={"code": error.code}, allow_retries=False) from None
+
+
+def made_it(report: SyncReport) -> bool:
+    """Did this merchant's sync come to its end?"""
+    return report.outcome in MADE_IT
+
+
+def raise_if_any_failed(reports: Iterable[SyncReport]) -> None:
+    """Name the merchants that did not make it; the others keep what was done for them."""
+    ended = list(reports)
+    failed = sorted(
+        (report for report in ended if not made_it(report)), key=lambda report: report.merchant_id
+    )
+    if not failed:
+        return
+    named = [f"{report.merchant_id} ({report.outcome}): {report.message}" for report in failed[:MOST_NAMED]]
+    more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
+    raise dg.Failure(
+        f"{len(failed)} of {len(ended)} merchants did not make it: " + "; ".join(named + more),
+        metadata={
+            "merchants": dg.JsonMetadataValue({str(one.merchant_id): one.outcome for one in failed}),
+        },
+        allow_retries=False,
+    )

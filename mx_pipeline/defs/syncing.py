@@ -1,0 +1,54 @@
+"""How a Dagster run becomes syncs: of the request that it was launched for, or of every merchant it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from mx_pipeline.defs.partitions import merchant_of
+from mx_pipeline.errors import BadInput
+from mx_pipeline.sync.answering import Answerer
+from mx_pipeline.sync.orders import Phase, SyncReport
+from mx_pipeline.warehouse.requests import SyncRequest
+
+REQUEST_TAG = "mx/request"
+"""On a run that was launched for a sync request: the request's number."""
+ASKED_BY = "dagster"
+
+
+def answerer_name(run: dg.DagsterRun) -> str:
+    """Who claims the request: a run and its retries are one, so that a retry goes on with what a lost process had."""
+    return f"dagster:{run.root_run_id or run.run_id}"
+
+
+def merchants_of(context: dg.AssetExecutionContext) -> list[int]:
+    """The merchants of this run, in the order that Dagster gives; none where it was started without a partition."""
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return []
+    return [merchant_of(key) for key in context.partition_keys]
+
+
+def phases_of(context: dg.AssetExecutionContext) -> frozenset[Phase]:
+    """The phases whose assets are selected; none where only checks are."""
+    return frozenset(Phase(key.path[-1]) for key in context.selected_asset_keys)
+
+
+def reports(context: dg.AssetExecutionContext, answerer: Answerer) -> Iterator[SyncReport]:
+    """Sync; reports come as merchants end. A request that somebody else answers is not asked again."""
+    merchants, phases, run = merchants_of(context), phases_of(context), context.run
+    if not phases:
+        return
+    request = run.tags.get(REQUEST_TAG)
+    if request is not None and len(merchants) == 1:
+        try:
+            yield answerer.answer(merchants[0], int(request), phases=phases, dagster_run_id=run.run_id)
+        except BadInput as taken:
+            if run.parent_run_id is None:
+                context.log.info(f"nothing to do: {taken}")
+                return
+            context.log.info(f"run again by hand, so the merchant is synced anew: {taken}")
+        else:
+            return
+    wish = SyncRequest(asked_by=ASKED_BY, asked_through="dagster")
+    yield from answerer.side_by_side(merchants, wish, phases=phases, dagster_run_id=run.run_id)

@@ -1,0 +1,63 @@
+"""The command `mx-pipeline`. Nothing heavy is imported before a command needs it: --help is asked for often."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+
+import typer
+
+from mx_pipeline.operations import (
+    local_commands,
+    merchant_commands,
+    migrate_command,
+    status_command,
+    sync_command,
+)
+from mx_pipeline.operations.border import leave, run
+from mx_pipeline.operations.printing import say
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
+
+app = typer.Typer(
+    help="Keeps every merchant's MX Merchant payments and invoices in Postgres.",
+    epilog="Exit codes: 0 success, 1 failed, 2 wrong usage or settings, 3 partial, 4 denied, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("migrate")(migrate_command.migrate)
+app.add_typer(merchant_commands.app, name="merchants")
+app.command("sync")(sync_command.sync)
+app.command("status")(status_command.status)
+app.command("up")(local_commands.up)
+app.command("demo")(local_commands.demo)
+app.command("synthetic-mx")(local_commands.synthetic_mx)
+
+
+def main() -> NoReturn:
+    """The entry point."""
+    # A clinic's name that this terminal cannot show must not end the command.
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+    leave(run(app, sys.argv[1:]))
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 # Typer's way to call it
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"mx-pipeline {version('mx_pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Keeps every merchant's MX Merchant payments and invoices in Postgres."""

@@ -1,0 +1,96 @@
+"""`mx-pipeline merchants …`: the tenants and their keys. A key is never an argument: `ps` shows those to everyone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mx_pipeline.operations.printing import say, say_json, say_table
+
+app = typer.Typer(
+    help="Register merchants, pause and resume them, replace their API keys.", no_args_is_help=True
+)
+
+MerchantId = Annotated[
+    str, typer.Argument(metavar="ID", help="The merchant's number in MX Merchant, such as 1000000001.")
+]
+NoVerify = Annotated[
+    bool, typer.Option("--no-verify", help="Do not ask MX Merchant first whether the key is good.")
+]
+KEYS_EPILOG = (
+    "The key and its secret come from MX_CONSUMER_KEY and MX_CONSUMER_SECRET, "
+    "or are asked for on the terminal."
+)
+
+
+@app.command("add", epilog=KEYS_EPILOG)
+def add(
+    merchant: MerchantId,
+    *,
+    name: Annotated[str, typer.Option(help="What people call the clinic.")],
+    environment: Annotated[
+        str, typer.Option(metavar="sandbox|production", help="Which of MX Merchant's two worlds it lives in.")
+    ],
+    timezone: Annotated[
+        str, typer.Option(metavar="IANA", help="Where its days begin, such as America/Chicago.")
+    ],
+    no_verify: NoVerify = False,
+) -> None:
+    """Register a merchant; its key is checked with MX Merchant before anything is written."""
+    from mx_pipeline import settings as words
+    from mx_pipeline.operations import registering
+
+    say(
+        registering.add(
+            words.merchant_id(merchant),
+            name=registering.merchant_name(name),
+            environment=words.mx_environment(environment),
+            timezone=words.timezone(timezone),
+            verifies=not no_verify,
+        )
+    )
+
+
+@app.command("list")
+def list_(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Show all merchants."""
+    from mx_pipeline.operations import registering, tables
+
+    merchants = registering.all_merchants()
+    if as_json:
+        say_json({"merchants": [registering.as_json(merchant) for merchant in merchants]})
+    elif merchants:
+        say_table(tables.merchants_table(merchants))
+    else:
+        say(tables.NO_MERCHANTS)
+
+
+@app.command("pause")
+def pause(merchant: MerchantId) -> None:
+    """Sync this merchant no more until it is resumed; its data stay."""
+    from mx_pipeline import settings as words
+    from mx_pipeline.operations import registering
+
+    say(registering.set_active(words.merchant_id(merchant), is_active=False))
+
+
+@app.command("resume")
+def resume(merchant: MerchantId) -> None:
+    """Sync a paused merchant again."""
+    from mx_pipeline import settings as words
+    from mx_pipeline.operations import registering
+
+    say(registering.set_active(words.merchant_id(merchant), is_active=True))
+
+
+@app.command("set-key", epilog=KEYS_EPILOG)
+def set_key(merchant: MerchantId, *, no_verify: NoVerify = False) -> None:
+    """Replace the merchant's API key; one whose key was refused is synced again."""
+    from mx_pipeline import settings as words
+    from mx_pipeline.operations import registering
+
+    say(registering.set_key(words.merchant_id(merchant), verifies=not no_verify))

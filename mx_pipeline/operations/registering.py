@@ -1,0 +1,120 @@
+"""Registers merchants and changes what is known of them, as the application's role."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from mx_pipeline.errors import BadInput, UnknownMerchant
+from mx_pipeline.operations.consumer_keys import consumer_key, verify
+from mx_pipeline.operations.context import opened, settings_in_force
+from mx_pipeline.settings import MxEnvironment, mx_environment
+from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
+from mx_pipeline.warehouse.merchants import (
+    Merchant,
+    add_merchant,
+    get_merchant,
+    list_merchants,
+    replace_key,
+)
+from mx_pipeline.warehouse.merchants import set_active as set_merchant_active
+
+LONGEST_NAME = 200
+
+
+def merchant_name(text: str) -> str:
+    """A name as a person types it. Raises BadInput."""
+    name = text.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(
+            f"the name must be 1 to {LONGEST_NAME} characters on one line, such as 'Clinic Lakeview'"
+        )
+    return name
+
+
+def add(merchant_id: int, *, name: str, environment: MxEnvironment, timezone: str, verifies: bool) -> str:
+    """Register a merchant, and say so. Raises BadInput where it is here already, and before any key is asked for."""
+    with settings_in_force() as settings, opened(settings, APP_ROLE) as warehouse:
+        with warehouse.merchant(merchant_id) as tenant:
+            _refuse_known(tenant)
+        credentials = consumer_key()
+        if verifies:
+            verify(settings, merchant_id, environment, credentials)
+        with warehouse.merchant(merchant_id) as tenant:
+            added = add_merchant(
+                tenant,
+                settings.sealer(),
+                credentials,
+                name=name,
+                environment=environment,
+                timezone=timezone,
+            )
+        if not added:
+            raise _already_here(merchant_id)
+    return f"merchant {merchant_id} added"
+
+
+def set_key(merchant_id: int, *, verifies: bool) -> str:
+    """Replace the merchant's key, and say so."""
+    with settings_in_force() as settings, opened(settings, APP_ROLE) as warehouse:
+        with warehouse.merchant(merchant_id) as tenant:
+            merchant = get_merchant(tenant)
+        credentials = consumer_key()
+        if verifies:
+            verify(settings, merchant_id, mx_environment(merchant.environment), credentials)
+        with warehouse.merchant(merchant_id) as tenant:
+            replace_key(tenant, settings.sealer(), credentials)
+    return f"merchant {merchant_id} has its new key"
+
+
+def set_active(merchant_id: int, *, is_active: bool) -> str:
+    """Pause or resume the merchant, and say so."""
+    with (
+        settings_in_force() as settings,
+        opened(settings, APP_ROLE) as warehouse,
+        warehouse.merchant(merchant_id) as tenant,
+    ):
+        set_merchant_active(tenant, is_active=is_active)
+        merchant = get_merchant(tenant)
+    if is_active and merchant.credentials_refused_at is not None:
+        return (
+            f"merchant {merchant_id} resumed, but MX Merchant refused its key; "
+            f"enter another with: mx-pipeline merchants set-key {merchant_id}"
+        )
+    return f"merchant {merchant_id} {'resumed' if is_active else 'paused'}"
+
+
+def all_merchants() -> list[Merchant]:
+    """Every merchant, without its key."""
+    with (
+        settings_in_force() as settings,
+        opened(settings, DISPATCHER_ROLE) as warehouse,
+        warehouse.everyone() as session,
+    ):
+        return list_merchants(session)
+
+
+def as_json(merchant: Merchant) -> dict[str, object]:
+    """One element of `merchants` in `merchants list --json`."""
+    refused_at = merchant.credentials_refused_at
+    return {
+        "merchant_id": merchant.merchant_id,
+        "name": merchant.name,
+        "environment": merchant.environment,
+        "timezone": merchant.timezone,
+        "is_active": merchant.is_active,
+        "credentials_refused_at": refused_at.isoformat() if refused_at else None,
+    }
+
+
+def _refuse_known(tenant: Tenant) -> None:
+    with suppress(UnknownMerchant):
+        get_merchant(tenant)
+        raise _already_here(tenant.merchant_id)
+
+
+def _already_here(merchant_id: int) -> BadInput:
+    return BadInput(
+        f"merchant {merchant_id} is here already; "
+        f"replace its key with: mx-pipeline merchants set-key {merchant_id}"
+    )

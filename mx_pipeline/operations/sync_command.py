@@ -1,0 +1,147 @@
+"""`mx-pipeline sync`: asks for syncs as the application, and follows them to the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mx_pipeline.errors import BadInput, UnknownMerchant
+from mx_pipeline.operations.border import ExitCode
+from mx_pipeline.operations.printing import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mx_pipeline.settings import Settings
+    from mx_pipeline.sync.orders import Outcome, SyncReport
+    from mx_pipeline.warehouse.requests import SyncRequest
+
+
+def sync(
+    merchants: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="The merchants to sync.", show_default=False)
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Sync every active merchant.")] = False,
+    latest: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Only the newest N payments: 1 to 100, or to 1000 with --emergency."),
+    ] = None,
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Allow --latest up to 1000; needs --reason.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; it is kept with the request.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything again, not only what may have changed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only ask; Dagster launches it. Prints the request's number.")
+    ] = False,
+) -> None:
+    """Bring merchants up to date now: their payments, invoices, links and products, with a proof."""
+    from mx_pipeline import settings as words
+    from mx_pipeline.operations.context import settings_in_force
+
+    request = _request(latest=latest, emergency=emergency, reason=reason, full=full)
+    named = list(dict.fromkeys(words.merchant_id(text) for text in merchants or ()))
+    if bool(named) == every:
+        raise BadInput("say which merchants to sync: either their numbers or --all")
+    with settings_in_force() as settings:
+        chosen = _chosen(settings, named)
+        if detach:
+            _ask_only(settings, chosen, request, as_json=as_json)
+            return
+        reports = _followed(settings, chosen, request)
+    _print(reports, as_json=as_json)
+    raise typer.Exit(exit_code_of([report.outcome for report in reports]))
+
+
+def exit_code_of(outcomes: Sequence[Outcome]) -> ExitCode:
+    """The worst outcome decides."""
+    if any(outcome not in ("success", "partial") for outcome in outcomes):
+        return ExitCode.FAILED
+    return ExitCode.PARTIAL if "partial" in outcomes else ExitCode.SUCCESS
+
+
+def _request(*, latest: int | None, emergency: bool, reason: str | None, full: bool) -> SyncRequest:
+    from mx_pipeline.operations.context import operator
+    from mx_pipeline.warehouse.requests import SyncRequest
+
+    if latest is not None and full:
+        raise BadInput("--latest and --full exclude each other: give one of them")
+    if emergency and latest is None:
+        raise BadInput("--emergency only raises the limit of --latest: give --latest too")
+    if reason is not None and "\0" in reason:
+        raise BadInput("the reason must be plain text")
+    request = SyncRequest(
+        asked_by=operator(),
+        asked_through="command",
+        mode="full" if full else "incremental" if latest is None else "latest",
+        latest=latest,
+        emergency=emergency,
+        reason=reason,
+    )
+    request.check()
+    return request
+
+
+def _chosen(settings: Settings, named: Sequence[int]) -> list[int]:
+    """The merchants to sync, all of them known and active: what is wrong with one is said before any runs."""
+    from mx_pipeline.operations.context import opened
+    from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
+    from mx_pipeline.warehouse.merchants import list_merchants, paused, unknown
+
+    with opened(settings, DISPATCHER_ROLE) as warehouse, warehouse.everyone() as session:
+        known = {merchant.merchant_id: merchant for merchant in list_merchants(session)}
+    if not named:
+        active = [merchant.merchant_id for merchant in known.values() if merchant.is_active]
+        if not active:
+            raise UnknownMerchant(
+                "there is no active merchant; add one with mx-pipeline merchants add, or resume one"
+            )
+        return active
+    for merchant_id in named:
+        if merchant_id not in known:
+            raise unknown(merchant_id)
+        if not known[merchant_id].is_active:
+            raise paused(merchant_id)
+    return list(named)
+
+
+def _ask_only(settings: Settings, merchants: Sequence[int], request: SyncRequest, *, as_json: bool) -> None:
+    from mx_pipeline.operations.context import opened
+    from mx_pipeline.warehouse.logins import APP_ROLE
+    from mx_pipeline.warehouse.requests import ask
+
+    asked: list[dict[str, object]] = []
+    with opened(settings, APP_ROLE) as app:
+        for merchant_id in merchants:
+            with app.merchant(merchant_id) as tenant:
+                asked.append({"merchant_id": merchant_id, "request_id": ask(tenant, request)})
+    if as_json:
+        say_json({"requests": asked})
+        return
+    for one in asked:
+        say(f"merchant {one['merchant_id']}: request {one['request_id']} waits to be launched")
+
+
+def _followed(settings: Settings, merchants: Sequence[int], request: SyncRequest) -> list[SyncReport]:
+    from mx_pipeline.operations.following import followed
+
+    return followed(settings, merchants, request)
+
+
+def _print(reports: Sequence[SyncReport], *, as_json: bool) -> None:
+    from mx_pipeline.operations.tables import sync_table
+
+    if as_json:
+        say_json({"runs": [report.as_json() for report in reports]})
+        return
+    say_table(sync_table(reports))
+    for report in reports:
+        if report.message:
+            say(f"merchant {report.merchant_id}: {report.message}")

@@ -1,0 +1,125 @@
+"""The tables that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from mx_pipeline.sync.orders import Stat, SyncReport
+    from mx_pipeline.warehouse.merchants import Merchant
+
+NO_MERCHANTS = "there are no merchants yet; add one with: mx-pipeline merchants add"
+NOTHING = "-"
+SECONDS_IN_WORDS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+class HasState(Protocol):
+    """What tells whether a merchant is synced."""
+
+    @property
+    def is_active(self) -> bool:
+        """Not paused by a person."""
+        ...
+
+    @property
+    def credentials_refused_at(self) -> datetime | None:
+        """Since when the vendor refuses its key."""
+        ...
+
+
+def sync_table(reports: Sequence[SyncReport]) -> Table:
+    """One row per merchant that was synced."""
+    table = _table("merchant", "outcome")
+    for header in ("payments", "linked", "with products", "standalone", "calls", "seconds"):
+        table.add_column(header, justify="right")
+    table.add_column("certificate")
+    for report in reports:
+        table.add_row(
+            str(report.merchant_id),
+            report.outcome,
+            _number(report.stats, "transactionsStored"),
+            _number(report.stats, "transactionsLinkedToInvoices"),
+            _number(report.stats, "transactionsWithProducts"),
+            _number(report.stats, "transactionsStandalone"),
+            _number(report.stats, "apiCalls"),
+            f"{report.seconds:.1f}",
+            _certificate(report),
+        )
+    return table
+
+
+def status_table(rows: Sequence[Any], *, now: datetime) -> Table:
+    """One row per merchant, of `merchant_states`."""
+    table = _table("merchant", "name", "state", "last success", "last outcome", "certificate")
+    table.add_column("quarantined", justify="right")
+    table.add_column("waiting", justify="right")
+    table.add_column("running")
+    for row in rows:
+        table.add_row(
+            str(row.merchant_id),
+            row.name,
+            state_of(row),
+            age(row.last_success_at, now=now),
+            row.last_outcome or NOTHING,
+            row.last_verdict or NOTHING,
+            str(row.quarantined or 0),
+            str(row.waiting),
+            (row.running_phase or NOTHING).replace("_", " "),
+        )
+    return table
+
+
+def merchants_table(merchants: Sequence[Merchant]) -> Table:
+    """One row per merchant, without its key."""
+    table = _table("merchant", "name", "environment", "time zone", "state")
+    for merchant in merchants:
+        table.add_row(
+            str(merchant.merchant_id),
+            merchant.name,
+            merchant.environment,
+            merchant.timezone,
+            state_of(merchant),
+        )
+    return table
+
+
+def state_of(merchant: HasState) -> str:
+    """Whether it is synced, and if not, who stopped it."""
+    if not merchant.is_active:
+        return "paused"
+    return "active" if merchant.credentials_refused_at is None else "key refused"
+
+
+def age(at: datetime | None, *, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    if at is None:
+        return "never"
+    seconds = max(0, int((now - at).total_seconds()))
+    for size, word in SECONDS_IN_WORDS:
+        if seconds >= size:
+            return f"{seconds // size} {word} ago"
+    return f"{seconds} s ago"
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for header in headers:
+        table.add_column(header)
+    return table
+
+
+def _number(stats: Mapping[str, Stat], name: str) -> str:
+    value = stats.get(name)
+    return NOTHING if value is None else str(value)
+
+
+def _certificate(report: SyncReport) -> str:
+    if not report.certificates:
+        return NOTHING
+    others = [f"{made.stream} {made.verdict}" for made in report.certificates if made.verdict != "agrees"]
+    return ", ".join(others) or "agrees"

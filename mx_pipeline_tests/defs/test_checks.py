@@ -1,0 +1,151 @@
+"""Each check passes on good data and is seen to fail on planted damage."""
+
+from __future__ import annotations
+
+import json
+
+import dagster as dg
+import pytest
+
+from mx_pipeline.defs.checks import CERTIFICATE_AGREES, NO_ORPHAN, SPECS, UNIQUE_KEYS
+from mx_pipeline.synthetic_mx import Answer, Asked, Rule
+from mx_pipeline_tests.defs.conftest import Clinics
+
+ALFA, BRAVO = 1_000_000_001, 1_000_000_002
+
+DAMAGE = [
+    pytest.param(
+        UNIQUE_KEYS,
+        [
+            "ALTER TABLE mx.payments DROP CONSTRAINT payments_pkey CASCADE",
+            """INSERT INTO mx.payments (merchant_id, mx_payment_id, created, amount, status, payload, observed_at)
+               SELECT merchant_id, mx_payment_id, created, amount, status, payload, observed_at
+                 FROM mx.payments WHERE merchant_id = :merchant_id LIMIT 1""",
+        ],
+        "1 payments stand more than once",
+        id="a payment stands twice",
+    ),
+    pytest.param(
+        NO_ORPHAN,
+        [
+            """DELETE FROM mx.enriched_transactions WHERE merchant_id = :merchant_id AND mx_payment_id =
+               (SELECT max(mx_payment_id) FROM mx.payments WHERE merchant_id = :merchant_id)"""
+        ],
+        "1 payments not derived",
+        id="a payment has no derived row",
+    ),
+    pytest.param(
+        NO_ORPHAN,
+        [
+            "ALTER TABLE mx.enriched_transactions DROP CONSTRAINT enriched_transactions_merchant_id_mx_invoice_id_fkey",
+            """DELETE FROM mx.invoice_documents WHERE merchant_id = :merchant_id AND mx_invoice_id =
+               (SELECT mx_invoice_id FROM mx.enriched_transactions
+                 WHERE merchant_id = :merchant_id AND mx_invoice_id IS NOT NULL LIMIT 1)""",
+        ],
+        "links without invoice",
+        id="a link leads nowhere",
+    ),
+    pytest.param(
+        CERTIFICATE_AGREES,
+        ["UPDATE mx.certificates SET verdict = 'differs', note = 'planted' WHERE merchant_id = :merchant_id"],
+        "the certificate differs: planted",
+        id="the certificate differs",
+    ),
+    pytest.param(
+        CERTIFICATE_AGREES,
+        [
+            """DELETE FROM mx.payments WHERE merchant_id = :merchant_id AND mx_payment_id =
+               (SELECT min(mx_payment_id) FROM mx.payments WHERE merchant_id = :merchant_id)"""
+        ],
+        "are here now",
+        id="a payment is gone since the certificate",
+    ),
+]
+
+
+def verdicts(run: dg.ExecuteInProcessResult) -> dict[tuple[str, str | None], dg.AssetCheckEvaluation]:
+    """By name of the check and partition."""
+    return {(found.check_name, found.partition): found for found in run.get_asset_check_evaluations()}
+
+
+def test_every_check_passes_after_a_whole_sync(clinics: Clinics) -> None:
+    partition = clinics.add()
+
+    run = clinics.run(partition)
+
+    assert {name: found.passed for name, found in verdicts(run).items()} == {
+        ("unique_keys", partition): True,
+        ("no_orphan", partition): True,
+        ("certificate_agrees", partition): True,
+    }
+
+
+@pytest.mark.parametrize(("check", "damage", "words"), DAMAGE)
+def test_a_check_fails_on_planted_damage(
+    check: dg.AssetCheckSpec, damage: list[str], words: str, clinics: Clinics
+) -> None:
+    alfa, bravo = clinics.add(ALFA), clinics.add(BRAVO)
+    clinics.run(alfa, to=bravo)
+
+    for statement in damage:
+        clinics.warehouse.damage(statement, **({"merchant_id": ALFA} if ":merchant_id" in statement else {}))
+    found = verdicts(clinics.run(checks=[check.key]))
+
+    assert not found[check.name, alfa].passed
+    assert words in str(found[check.name, alfa].description)
+    assert found[check.name, bravo].passed
+    assert not found[check.name, None].passed
+    assert found[check.name, None].metadata["failing_merchants"].value == [alfa]
+
+
+def test_a_check_runs_alone_on_one_partition(clinics: Clinics) -> None:
+    alfa, bravo = clinics.add(ALFA), clinics.add(BRAVO)
+    clinics.run(alfa, to=bravo)
+
+    found = verdicts(clinics.run(bravo, checks=[NO_ORPHAN.key]))
+
+    assert list(found) == [("no_orphan", bravo)]
+
+
+def test_in_a_range_every_merchant_has_its_own_verdict(clinics: Clinics) -> None:
+    alfa, bravo = clinics.add(ALFA), clinics.add(BRAVO)
+    clinics.mx.answers(tells_of_one_more(BRAVO))
+
+    found = verdicts(clinics.run(alfa, to=bravo))
+
+    assert found["certificate_agrees", alfa].passed
+    assert not found["certificate_agrees", bravo].passed
+
+
+def test_a_verdict_stands_for_the_newest_materialization(clinics: Clinics) -> None:
+    partition = clinics.add()
+    clinics.run(partition)
+
+    (state,) = clinics.instance.event_log_storage.get_asset_check_partition_info([UNIQUE_KEYS.key])
+
+    assert state.partition_key == partition
+    assert state.is_current
+
+
+def test_a_subset_of_the_assets_runs_their_checks_only(clinics: Clinics) -> None:
+    partition = clinics.add()
+
+    found = verdicts(clinics.run(partition, assets=["payments"]))
+
+    assert {name for name, _ in found} == {"unique_keys", "certificate_agrees"}
+
+
+def test_no_check_blocks_what_comes_after_it() -> None:
+    assert not any(spec.blocking for spec in SPECS)
+
+
+def tells_of_one_more(merchant_id: int) -> Rule:
+    """The list says that there is one payment more than it shows."""
+
+    async def act(_: Asked, answer: Answer) -> Answer:
+        body = json.loads(answer.body)
+        body["recordCount"] += 1
+        answer.body = json.dumps(body).encode()
+        return answer
+
+    return Rule(act=act, endpoint="payments", merchant_id=merchant_id)

@@ -1,0 +1,106 @@
+"""The instance of dagster.yaml, on a real Postgres that only the environment names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import Engine, QueuePool, event
+
+from mx_pipeline.defs.storage import PooledPostgresStorage
+from mx_pipeline.errors import BadSettings
+from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
+from mx_pipeline_tests.defs.conftest import ASSETS, Clinics
+
+PROJECT = Path(__file__).parents[2]
+MERCHANTS = 20
+
+
+@pytest.fixture
+def pooled(
+    environment: None,
+    postgres: EmbeddedPostgres,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[dg.DagsterInstance]:
+    """What every Dagster process opens whose DAGSTER_HOME is the project."""
+    monkeypatch.setenv("DAGSTER_PG_URL", postgres.create_database(f"dagster_{request.node.name[:40]}"))
+    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
+        yield instance
+        for engine in engines_of(instance):
+            engine.dispose()
+
+
+def engines_of(instance: dg.DagsterInstance) -> set[Engine]:
+    """What its three parts connect through."""
+    return {
+        part._engine for part in (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    }
+
+
+def test_a_run_on_it_opens_a_handful_of_connections(clinics: Clinics, pooled: dg.DagsterInstance) -> None:
+    opened: list[object] = []
+    (engine,) = engines_of(pooled)
+    event.listen(engine, "connect", lambda connection, _: opened.append(connection))
+    clinics.instance = pooled
+    partitions = [clinics.add(1_000_000_001 + number, payments=2) for number in range(MERCHANTS)]
+
+    run = clinics.run(partitions[0], to=partitions[-1])
+
+    assert run.success
+    assert clinics.materialized("payments") == set(partitions)
+    assert len(clinics.events(run)) > MERCHANTS * len(ASSETS)
+    assert len(opened) <= 4
+
+
+def test_one_pool_serves_every_instance_of_a_process(pooled: dg.DagsterInstance) -> None:
+    with dg.DagsterInstance.from_config(str(PROJECT)) as another:
+        assert engines_of(another) == engines_of(pooled)
+
+    (engine,) = engines_of(pooled)
+    assert isinstance(engine.pool, QueuePool)
+
+
+def test_no_password_is_in_what_dagster_shows_or_hands_on(pooled: dg.DagsterInstance) -> None:
+    (engine,) = engines_of(pooled)
+    password = str(engine.url.password)
+
+    assert password not in str(pooled.get_ref())
+    assert password not in pooled.info_str()
+
+
+def test_its_files_are_under_the_home(pooled: dg.DagsterInstance, tmp_path: Path) -> None:
+    assert pooled.root_directory == str(tmp_path / "dagster")
+    assert str(tmp_path / "dagster" / "logs") in pooled.compute_log_manager.get_captured_local_path(
+        ["a", "b"], "out"
+    )
+
+
+def test_the_queue_the_retries_and_the_monitoring_are_the_decided_ones(pooled: dg.DagsterInstance) -> None:
+    queue = pooled.run_coordinator.get_run_queue_config()
+
+    assert queue.tag_concurrency_limits == [
+        {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+    ]
+    assert pooled.run_coordinator.dequeue_interval_seconds == 1
+    assert pooled.run_retries_enabled
+    assert pooled.run_retries_max_retries == 2
+    assert pooled.run_retries_retry_on_asset_or_op_failure is False
+    assert pooled.run_monitoring_enabled
+    assert pooled.telemetry_enabled is False
+
+
+def test_without_a_database_it_says_what_to_set(
+    no_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(PROJECT))
+
+    with pytest.raises(BadSettings, match="DAGSTER_PG_URL"):
+        PooledPostgresStorage.from_config_value(None, {})
+
+
+def test_definitions_can_be_looked_at_before_there_is_a_database(no_environment: None) -> None:
+    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
+        assert instance.get_runs() == []
