@@ -54,11 +54,11 @@ class Clinics:
             raise_on_error=False,
         )
 
-    def run_again(self, run: dg.ExecuteInProcessResult) -> list[dg.DagsterEvent]:
-        """What Re-execute does in the UI: the same job, partition and tags, as a child of the first run."""
+    def run_again(self, run: dg.ExecuteInProcessResult, **tags: str) -> list[dg.DagsterEvent]:
+        """What a retry and Re-execute in the UI do: the same job, partition and tags, as a child of the first run."""
         job = defs.resolve_job_def("sync_merchant")
         child = self.instance.create_run_for_job(
-            job, tags=run.dagster_run.tags, parent_run_id=run.run_id, root_run_id=run.run_id
+            job, tags={**run.dagster_run.tags, **tags}, parent_run_id=run.run_id, root_run_id=run.run_id
         )
         return list(execute_run_iterator(InMemoryJob(job), child, self.instance))
 

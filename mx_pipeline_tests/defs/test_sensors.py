@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from mx_pipeline.definitions import defs
+from mx_pipeline.defs.checks import UNIQUE_KEYS
 from mx_pipeline.defs.resources import WarehouseResource
 from mx_pipeline.defs.sensors import merchant_partitions, sync_requests
 from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
@@ -134,6 +135,20 @@ def test_a_finished_request_run_again_by_hand_syncs_anew(clinics: Clinics) -> No
 
     assert again[-1].event_type_value == "PIPELINE_SUCCESS"
     assert clinics.warehouse.value("SELECT count(*) FROM mx.sync_runs WHERE outcome = 'success'") == 2
+
+
+def test_a_retry_goes_on_with_the_request_that_its_lost_process_had_claimed(clinics: Clinics) -> None:
+    partition = clinics.add()
+    lost = clinics.run(partition, checks=[UNIQUE_KEYS.key])
+    request_id = asked(clinics, int(partition))
+    with clinics.warehouse.loader.merchant(int(partition)) as tenant:
+        claim(tenant, request_id, claimed_by=f"dagster:{lost.run_id}")
+
+    clinics.run_again(lost, **{"mx/request": str(request_id)})
+
+    with clinics.warehouse.app.merchant(int(partition)) as tenant:
+        assert get_request(tenant, request_id).outcome == "success"
+    assert clinics.warehouse.value("SELECT count(*) FROM mx.sync_requests") == 1
 
 
 @pytest.mark.parametrize("sensor", [merchant_partitions, sync_requests])

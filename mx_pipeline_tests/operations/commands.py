@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = Path(sys.executable).parent / "mx-pipeline"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,18 @@ class CommandLine:
         `typed`: after which words on the screen what is typed; what comes before its prompt is thrown away.
         """
         ours, theirs = pty.openpty()
-        process = self.started(*arguments, stdin=theirs, stderr=theirs, start_new_session=True)
-        os.close(theirs)
         screen, waiting = "", list(typed)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        try:
-            with suppress(OSError):  # the other side is closed
-                while select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]:
-                    screen += os.read(ours, 4096).decode()
-                    if waiting and waiting[0][0] in screen:
-                        os.write(ours, f"{waiting.pop(0)[1]}\n".encode())
-            out, _ = process.communicate(timeout=5)
-        finally:
-            process.kill()
-            os.close(ours)
+        with self.started(*arguments, stdin=theirs, stderr=theirs, start_new_session=True) as process:
+            os.close(theirs)
+            try:
+                with suppress(OSError):  # the other side is closed
+                    while select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]:
+                        screen += os.read(ours, 4096).decode()
+                        if waiting and waiting[0][0] in screen:
+                            os.write(ours, f"{waiting.pop(0)[1]}\n".encode())
+                out, _ = process.communicate(timeout=5)
+            finally:
+                process.kill()
+                os.close(ours)
         return Ran(process.returncode, out, screen)

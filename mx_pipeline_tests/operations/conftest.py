@@ -46,21 +46,43 @@ def shell(bare: CommandLine, database_url: str, sealing_key: SealingKey) -> Comm
 
 
 @pytest.fixture
-def here(shell: CommandLine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Runs a command in this process, up to its exit code: for what a process of its own adds nothing to."""
+def in_this_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[CommandLine], Here]:
+    """Runs commands of an environment up to their exit code: for what a process of its own adds nothing to."""
 
-    def command(*arguments: object, **changes: str | None) -> Ran:
-        with monkeypatch.context() as environment:
-            for name in [name for name in os.environ if name.startswith("MX_")]:
-                environment.delenv(name)
-            for name, value in shell.but(**changes).environment.items():
-                environment.setenv(name, value)
-            capsys.readouterr()
-            code = run(app, [str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return Ran(code, told.out, told.err)
+    def runner(shell: CommandLine) -> Here:
+        def command(*arguments: object, **changes: str | None) -> Ran:
+            with monkeypatch.context() as environment:
+                for name in [name for name in os.environ if name.startswith("MX_")]:
+                    environment.delenv(name)
+                for name, value in shell.but(**changes).environment.items():
+                    environment.setenv(name, value)
+                capsys.readouterr()
+                code = run(app, [str(argument) for argument in arguments])
+            told = capsys.readouterr()
+            return Ran(code, told.out, told.err)
 
-    return command
+        return command
+
+    return runner
+
+
+@pytest.fixture
+def here(shell: CommandLine, in_this_process: Callable[[CommandLine], Here]) -> Here:
+    """A shell in this process, with a warehouse."""
+    return in_this_process(shell)
+
+
+@pytest.fixture
+def offline(bare: CommandLine, in_this_process: Callable[[CommandLine], Here]) -> Here:
+    """A shell in this process whose database nobody can reach: for what ends before it is asked for."""
+    return in_this_process(
+        bare.but(
+            MX_DATABASE_URL="postgresql://u:hush@127.0.0.1:1/db",
+            MX_SEALING_KEY=SealingKey.generate().to_base64(),
+        )
+    )
 
 
 @pytest.fixture

@@ -45,23 +45,23 @@ def test_ctrl_c_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
-def test_every_command_explains_itself_and_each_of_its_options(here: Here, command: list[str]) -> None:
-    ran = here(*command, "--help", COLUMNS="200", TERM="dumb")
+def test_every_command_explains_itself_and_each_of_its_options(offline: Here, command: list[str]) -> None:
+    ran = offline(*command, "--help", COLUMNS="200", TERM="dumb")
 
     options = [line for line in ran.out.splitlines() if line.strip(" │").startswith(("--", "*"))]
     assert ran.code == 0
     assert all(len(line.strip(" │").split("  ")) > 1 for line in options)
 
 
-def test_no_command_at_all_shows_the_help(here: Here) -> None:
-    ran = here()
+def test_no_command_at_all_shows_the_help(offline: Here) -> None:
+    ran = offline()
 
     assert ran.code == 2
     assert "synthetic-mx" in ran.out + ran.err
 
 
-def test_the_version_is_told(here: Here) -> None:
-    ran = here("--version")
+def test_the_version_is_told(offline: Here) -> None:
+    ran = offline("--version")
 
     assert (ran.code, ran.out) == (0, "mx-pipeline 0.1.0\n")
 

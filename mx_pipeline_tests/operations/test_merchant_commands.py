@@ -57,7 +57,7 @@ def test_unverified_no_call_is_made(here: Here, stranger: KeyPair, mx: Synthetic
 def test_a_key_is_typed_unseen_at_a_terminal(
     shell: CommandLine, stranger: KeyPair, warehouse: WarehouseUnderTest
 ) -> None:
-    typed = [("Consumer key", stranger.consumer_key), ("Consumer secret", stranger.consumer_secret)]
+    typed = [("Consumer key: ", stranger.consumer_key), ("Consumer secret: ", stranger.consumer_secret)]
 
     ran = shell.on_a_terminal(*ADD, typed=typed)
 

@@ -19,6 +19,10 @@ CREATE TABLE mx.mx_merchant_configs (
     consumer_secret          bytea NOT NULL,
     sealing_key_id           text NOT NULL,
     user_id                  uuid,
+    calls_in_flight          integer NOT NULL DEFAULT 16 CHECK (calls_in_flight BETWEEN 1 AND 64),
+    calls_per_second         numeric CHECK (calls_per_second > 0),
+    delay_seconds            numeric NOT NULL DEFAULT 0 CHECK (delay_seconds >= 0),
+    calls_per_day            integer CHECK (calls_per_day > 0),
     is_active                boolean NOT NULL DEFAULT true,
     credentials_refused_at   timestamptz,
     created_at               timestamptz NOT NULL DEFAULT now(),
@@ -394,6 +398,35 @@ CREATE TABLE mx.sync_state (
     PRIMARY KEY (merchant_id, stream)
 );
 
+-- At most one sync of a merchant at a time. The token grows with every holder: whoever holds an older one
+-- writes nothing any more.
+CREATE TABLE mx.sync_leases (
+    merchant_id  bigint PRIMARY KEY REFERENCES mx.mx_merchant_configs,
+    token        bigint NOT NULL DEFAULT 1,
+    holder       text NOT NULL,
+    run_id       bigint,
+    expires_at   timestamptz NOT NULL
+);
+
+-- How much an API key may be asked, shared by all processes that use it. The key itself is not here: it is
+-- known by a keyed hash. Not a tenant's table; the loader alone reads it.
+CREATE TABLE mx.credential_budgets (
+    credential       text PRIMARY KEY,
+    level            double precision NOT NULL,
+    paused_until     timestamptz,
+    failures         integer NOT NULL DEFAULT 0,
+    opened_at        timestamptz,
+    last_call_at     timestamptz,
+    updated_at       timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE mx.credential_users (
+    credential  text NOT NULL REFERENCES mx.credential_budgets ON DELETE CASCADE,
+    holder      text NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (credential, holder)
+);
+
 CREATE TABLE mx.certificates (
     merchant_id     bigint NOT NULL,
     certificate_id  bigint GENERATED ALWAYS AS IDENTITY,
@@ -614,12 +647,14 @@ GRANT UPDATE (credentials_refused_at) ON mx.mx_merchant_configs TO mx_loader;
 GRANT SELECT, INSERT, UPDATE ON mx.payments, mx.payment_people, mx.invoice_documents, mx.invoice_people,
     mx.invoice_map, mx.sync_requests, mx.sync_runs, mx.sync_state, mx.quarantine, mx.api_usage TO mx_loader;
 GRANT SELECT, INSERT ON mx.payment_history, mx.certificates TO mx_loader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON mx.sync_leases, mx.credential_budgets, mx.credential_users TO mx_loader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON mx.invoice_purchases, mx.invoice_payments, mx.invoice_map_misses,
     mx.payment_invoices, mx.enriched_transactions TO mx_loader;
 
 -- The application serves people: it reads data, writes workflow and asks for syncs. It can replace a
 -- merchant's sealed key and never read one.
-GRANT SELECT (merchant_id, id, name, environment, timezone, user_id, is_active, credentials_refused_at,
+GRANT SELECT (merchant_id, id, name, environment, timezone, user_id, calls_in_flight, calls_per_second,
+              delay_seconds, calls_per_day, is_active, credentials_refused_at,
               created_at, updated_at) ON mx.mx_merchant_configs TO mx_app;
 GRANT INSERT, UPDATE ON mx.mx_merchant_configs TO mx_app;
 GRANT SELECT ON mx.payments, mx.payment_people, mx.payment_history, mx.invoice_documents, mx.invoice_people,
@@ -648,7 +683,7 @@ BEGIN
         'mx_merchant_configs', 'payments', 'payment_people', 'payment_history', 'invoice_documents',
         'invoice_people', 'invoice_purchases', 'invoice_payments', 'invoice_map', 'invoice_map_misses',
         'payment_invoices', 'enriched_transactions', 'product_categories', 'transaction_workflow',
-        'invoice_workflow', 'sync_requests', 'sync_runs', 'sync_state', 'certificates', 'quarantine', 'api_usage']
+        'invoice_workflow', 'sync_requests', 'sync_runs', 'sync_leases', 'sync_state', 'certificates', 'quarantine', 'api_usage']
     LOOP
         EXECUTE format('ALTER TABLE mx.%I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format('ALTER TABLE mx.%I FORCE ROW LEVEL SECURITY', tenant_table);
