@@ -18,6 +18,8 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
     + WarehouseUnavailable     ... this time: no connection, a lock, a restart
     + WarehouseNotReady        ... until someone migrates it or gives it its key
     + UnsafeRole               ... this login bypasses row-level security
+  x LeaseLost                another process has taken this merchant's sync over
+  x MerchantBusy             another sync of this merchant is under way
   x UnknownMerchant          no such tenant, or it is not active
   x BadInput                 what was asked cannot be done as asked; the message says what to type
   x BadSettings              an environment variable is missing or wrong
@@ -136,6 +138,18 @@ class UnsafeRole(WarehouseError):
     """This login would bypass row-level security, so nothing runs with it."""
 
     code = "unsafe_role"
+
+
+class LeaseLost(MxPipelineError):
+    """Another process has taken this merchant's sync over; nothing more may be written here."""
+
+    code = "lease_lost"
+
+
+class MerchantBusy(MxPipelineError):
+    """Another sync of this merchant is under way, and did not end in time."""
+
+    code = "merchant_busy"
 
 
 class UnknownMerchant(MxPipelineError):

@@ -35,7 +35,7 @@ def say_table(table: RenderableType) -> None:
     console = Console(markup=False, emoji=False, highlight=False, width=None if is_terminal else PIPED_WIDTH)
     with console.capture() as drawn:
         console.print(table)
-    say("\n".join(line.rstrip() for line in drawn.get().strip("\n").splitlines()))
+    say("\n".join(line.rstrip() for line in drawn.get().splitlines()).strip("\n"))
 
 
 def tell(text: str) -> None:

@@ -12,6 +12,7 @@ from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
+from mx_pipeline.sync.lease import WAIT_SECONDS, leased
 from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder, SyncReport
 from mx_pipeline.sync.run import run_sync
 from mx_pipeline.sync.work import CallCount
@@ -33,6 +34,8 @@ class Answerer:
     name: str
     """Who answers: written to the requests that it claims."""
     limits: CallLimits = field(default_factory=CallLimits)
+    wait_seconds: float = WAIT_SECONDS
+    """For another sync of the same merchant to end."""
 
     @classmethod
     def from_settings(cls, settings: Settings, *, name: str) -> Answerer:
@@ -119,15 +122,20 @@ class Answerer:
         try:
             with self.warehouse.merchant(merchant_id) as tenant:
                 merchant, credentials = get_credentials(tenant, self.sealer)
-            with MxClient(
-                base_url=self.mx_urls[mx_environment(merchant.environment)],
-                consumer_key=credentials.consumer_key,
-                consumer_secret=credentials.consumer_secret,
-                merchant_id=merchant_id,
-                limits=self.limits,
-                on_call=calls,
-            ) as client:
-                return run_sync(order, client, self.warehouse, calls)
+            with (
+                leased(
+                    self.warehouse, merchant_id, holder=self.name, wait_seconds=self.wait_seconds
+                ) as token,
+                MxClient(
+                    base_url=self.mx_urls[mx_environment(merchant.environment)],
+                    consumer_key=credentials.consumer_key,
+                    consumer_secret=credentials.consumer_secret,
+                    merchant_id=merchant_id,
+                    limits=self.limits,
+                    on_call=calls,
+                ) as client,
+            ):
+                return run_sync(order, client, self.warehouse, calls, token=token)
         except MxPipelineError as error:
             return failed_report(merchant_id, error)
 

@@ -15,27 +15,36 @@ MOST_IDS_NAMED = 1000
 
 def certify(work: Work) -> None:
     """Compare, and keep a certificate for each stream. It reports; it does not heal."""
-    with work.tenant() as tenant:
-        for made in (_payments(work, tenant), _invoices(work, tenant)):
-            work.certificates.append(made)
-            tenant.run(
-                "sync",
-                "certify",
-                run_id=work.run_id,
-                stream=made.stream,
-                scope=made.scope,
-                basis=made.basis,
-                verdict=made.verdict,
-                source_count=made.source_count,
-                our_count=made.our_count,
-                source_sum=made.source_sum,
-                our_sum=made.our_sum,
-                missing_ids=list(made.missing_ids),
-                surplus_ids=list(made.surplus_ids),
-                note=made.note,
-            )
-            if made.verdict != "agrees":
-                work.note(f"{made.stream}: {made.note}")
+
+    def write(tenant: Tenant) -> tuple[Certificate, ...]:
+        made = (_payments(work, tenant), _invoices(work, tenant))
+        for certificate in made:
+            _keep(tenant, work.run_id, certificate)
+        return made
+
+    for certificate in work.commit(write):
+        work.certificates.append(certificate)
+        if certificate.verdict != "agrees":
+            work.note(f"{certificate.stream}: {certificate.note}")
+
+
+def _keep(tenant: Tenant, run_id: int, made: Certificate) -> None:
+    tenant.run(
+        "sync",
+        "certify",
+        run_id=run_id,
+        stream=made.stream,
+        scope=made.scope,
+        basis=made.basis,
+        verdict=made.verdict,
+        source_count=made.source_count,
+        our_count=made.our_count,
+        source_sum=made.source_sum,
+        our_sum=made.our_sum,
+        missing_ids=list(made.missing_ids),
+        surplus_ids=list(made.surplus_ids),
+        note=made.note,
+    )
 
 
 def _payments(work: Work, tenant: Tenant) -> Certificate:

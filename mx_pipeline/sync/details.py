@@ -12,7 +12,13 @@ from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import invoices_to_fetch, payments_of_numbers, payments_to_ask
-from mx_pipeline.warehouse.loading import Merged, load_invoice_details, load_payment_details, release
+from mx_pipeline.warehouse.loading import (
+    Merged,
+    load_invoice_details,
+    load_payment_details,
+    release,
+    set_aside,
+)
 
 
 def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
@@ -21,20 +27,19 @@ def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
     `numbers_to_ask`: invoice numbers that one payment's own page tells with fewer calls than the list.
     An answer can raise the next question (a payment names an invoice), so this goes round until none is left.
     """
-    with work.tenant() as tenant:
-        by_number = payments_of_numbers(tenant, work.scope, numbers_to_ask) if numbers_to_ask else {}
+    by_number = work.commit(lambda tenant: payments_of_numbers(tenant, work.scope, numbers_to_ask))
     to_ask = sorted(by_number.values())
     asked, fetched = set[int](), set[int]()
     while not work.invoices_forbidden:
         _ask_payments(work, to_ask)
         asked.update(to_ask)
-        with work.tenant() as tenant:
-            to_fetch = [mx_id for mx_id in invoices_to_fetch(tenant, work.scope) if mx_id not in fetched]
+        wanted = work.commit(lambda tenant: invoices_to_fetch(tenant, work.scope))
+        to_fetch = [mx_id for mx_id in wanted if mx_id not in fetched]
         _fetch_invoices(work, to_fetch)
         fetched.update(to_fetch)
         # Only now, for an invoice names its payments, and those need not be asked.
-        with work.tenant() as tenant:
-            to_ask = [mx_id for mx_id in payments_to_ask(tenant, work.scope) if mx_id not in asked]
+        open_ones = work.commit(lambda tenant: payments_to_ask(tenant, work.scope))
+        to_ask = [mx_id for mx_id in open_ones if mx_id not in asked]
         if not to_ask:
             return
 
@@ -65,9 +70,17 @@ def _read_each(
             for one in batch
             if not isinstance(one.answer, RefusedRecord)
         ]
-        with work.tenant() as tenant:
+
+        def write(
+            tenant: Tenant,
+            details: Sequence[tuple[D, datetime]] = details,
+            refused: Sequence[RefusedRecord] = refused,
+        ) -> Merged:
             merged = load(tenant, details)
-            work.set_aside(tenant, refused)
+            set_aside(tenant, refused, run_id=work.run_id)
             release(tenant, stream, [detail.mx_id for detail, _ in details])
-        work.add(Phase.INVOICE_DETAILS, merged)
+            return merged
+
+        work.add(Phase.INVOICE_DETAILS, work.commit(write))
+        work.count_refused(refused)
         work.details[stream] += len(batch)

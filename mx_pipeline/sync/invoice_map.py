@@ -18,8 +18,7 @@ def read_invoice_map(work: Work) -> list[int]:
 
     Returns the numbers that asking payment by payment finds with fewer calls than reading on.
     """
-    with work.tenant() as tenant:
-        wanted = set(numbers_to_map(tenant, work.scope))
+    wanted = set(work.commit(lambda tenant: numbers_to_map(tenant, work.scope)))
     if not wanted and work.order.mode != "full":
         return []
     try:
@@ -42,8 +41,8 @@ def _walk(work: Work, wanted: set[int]) -> list[int]:
         if len(wanted) < pages_left(page, wanted):
             return sorted(wanted)
 
-    with work.tenant() as tenant:
-        remember_misses(tenant, sorted(wanted), record_count=pages.record_count or pages.distinct)
+    record_count = pages.record_count or pages.distinct
+    work.commit(lambda tenant: remember_misses(tenant, sorted(wanted), record_count=record_count))
     return []
 
 

@@ -14,7 +14,7 @@ from mx_pipeline.records import Invoice, Payment
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import ListRead, Work
 from mx_pipeline.warehouse.connections import Tenant
-from mx_pipeline.warehouse.loading import Merged, load_invoices, load_payments, release
+from mx_pipeline.warehouse.loading import Merged, load_invoices, load_payments, release, set_aside
 
 R = TypeVar("R", Payment, Invoice)
 R_contra = TypeVar("R_contra", Payment, Invoice, contravariant=True)
@@ -37,9 +37,10 @@ class ListStream(Generic[R]):
 
     def write(self, work: Work, pages: Pages[R], page: Page[R], *, is_end: bool) -> Merged:
         """Merge the page with its state in one transaction. `is_end`: the list has now been read to its end."""
-        with work.tenant() as tenant:
+
+        def write(tenant: Tenant) -> Merged:
             merged = self.load(tenant, page.records, observed_at=work.observed_at(page.sent_at))
-            work.set_aside(tenant, page.refused)
+            set_aside(tenant, page.refused, run_id=work.run_id)
             release(tenant, self.stream, [record.mx_id for record in page.records])
             tenant.run(
                 "sync",
@@ -50,6 +51,10 @@ class ListStream(Generic[R]):
                 record_count=page.record_count,
                 is_end=is_end,
             )
+            return merged
+
+        merged = work.commit(write)
+        work.count_refused(page.refused)
         work.add(self.phase, merged)
         for note in page.notes:
             work.note(note)

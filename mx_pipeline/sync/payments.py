@@ -14,8 +14,7 @@ LOOK_BACK = timedelta(days=7)
 
 def read_payments(work: Work) -> None:
     """Read what the order asks for; an incremental sync stops where all is known, unchanged and old enough."""
-    with work.tenant() as tenant:
-        was_walked = tenant.one("sync", "was_walked").was_walked
+    was_walked: bool = work.commit(lambda tenant: tenant.one("sync", "was_walked").was_walked)
     look_back_to = work.observed_at(time.monotonic()) - LOOK_BACK
     pages = work.client.list_payments(limit=work.order.latest)
     for page in pages:

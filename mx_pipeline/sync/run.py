@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from mx_pipeline.errors import (
+    LeaseLost,
     MxCredentialsRefused,
     MxPipelineError,
     MxRateLimited,
@@ -29,14 +31,16 @@ logger = logging.getLogger(__name__)
 LONGEST_MESSAGE = 1000
 
 
-def run_sync(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount) -> SyncReport:
+def run_sync(
+    order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount, *, token: int
+) -> SyncReport:
     """Sync one merchant. What goes wrong with it becomes the report's outcome, so no neighbour is touched.
 
-    `calls` is what the client tells of its requests. Raises WarehouseError only where the database is so
+    `calls` is what the client tells of its requests, `token` that of the merchant's lease. Raises WarehouseError only where the database is so
     far gone that not even the outcome can be written.
     """
     started, began = datetime.now(UTC), time.monotonic()
-    work = _begin(order, client, warehouse, calls)
+    work = _begin(order, client, warehouse, calls, token)
     outcome, message = _phases(work)
     stats = _statistics(work)
     finished = datetime.now(UTC)
@@ -56,7 +60,7 @@ def run_sync(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: Ca
     return report
 
 
-def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount) -> Work:
+def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount, token: int) -> Work:
     with warehouse.merchant(order.merchant_id) as tenant:
         run_id = tenant.one(
             "sync",
@@ -67,15 +71,16 @@ def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: Call
             parameters=json({"latest": order.latest, "phases": sorted(order.phases)}),
         ).run_id
         clock = DatabaseClock(tenant.one("sync", "clock")[0], time.monotonic())
-    return Work(order=order, run_id=run_id, client=client, warehouse=warehouse, clock=clock, calls=calls)
+    return Work(
+        order=order, run_id=run_id, client=client, warehouse=warehouse, token=token, clock=clock, calls=calls
+    )
 
 
 def _phases(work: Work) -> tuple[Outcome, str]:
     try:
         _run_phases(work)
     except MxCredentialsRefused as error:
-        with work.tenant() as tenant:
-            tenant.run("merchants", "refuse_credentials")
+        work.commit(lambda tenant: tenant.run("merchants", "refuse_credentials"))
         return "auth_failed", str(error)
     except MxRateLimited as error:
         return "rate_limited", str(error)
@@ -112,14 +117,15 @@ def _run_phases(work: Work) -> None:
 def _statistics(work: Work) -> dict[str, Stat]:
     try:
         return statistics(work)
-    except WarehouseError:
+    except (WarehouseError, LeaseLost):
         # The run has failed already, and says why.
         return {"apiCalls": work.calls.total, "transactionsSynced": work.payments.distinct}
 
 
 def _end(work: Work, report: SyncReport) -> None:
     verdict = next((made.verdict for made in work.certificates if made.stream == "payments"), None)
-    with work.tenant() as tenant:
+
+    def write(tenant: Tenant) -> None:
         work.keep_calls(tenant)
         _finish(tenant, work.run_id, report)
         tenant.run(
@@ -130,6 +136,10 @@ def _end(work: Work, report: SyncReport) -> None:
             verdict=verdict,
             quarantined=tenant.one("sync", "quarantined")[0],
         )
+
+    # Whoever has taken the merchant over has closed this run already.
+    with suppress(LeaseLost):
+        work.commit(write)
 
 
 def _finish(tenant: Tenant, run_id: int, report: SyncReport) -> None:

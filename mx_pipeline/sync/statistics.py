@@ -11,9 +11,9 @@ from mx_pipeline.warehouse.deriving import enriched_facts, unlinked_reasons
 
 def statistics(work: Work) -> dict[str, Stat]:
     """Counts over the payments that this sync speaks of, and over the work that it took."""
-    with work.tenant() as tenant:
-        facts = enriched_facts(tenant, work.met)
-        reasons = unlinked_reasons(tenant, work.met)
+    facts, reasons = work.commit(
+        lambda tenant: (enriched_facts(tenant, work.met), unlinked_reasons(tenant, work.met))
+    )
     payments = work.payments.distinct
     rows = [work.phases_done.get(phase, {}) for phase in Phase]
     return {

@@ -5,21 +5,30 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from mx_pipeline.errors import WarehouseUnavailable
 from mx_pipeline.mx_api.calls import Call
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.records import RefusedRecord
 from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.deriving import PaymentIds
-from mx_pipeline.warehouse.loading import Merged, set_aside
+from mx_pipeline.warehouse.leases import hold_lease
+from mx_pipeline.warehouse.loading import Merged
 from mx_pipeline.warehouse.rows import page_json
 
+T = TypeVar("T")
+
+DATABASE_PATIENCE_SECONDS = 90
+"""A restart takes seconds, a failover a minute."""
 MOST_NOTES = 20
 """More than a person reads; the rest is in quarantine and in the certificate."""
 
@@ -80,6 +89,8 @@ class Work:
     run_id: int
     client: MxClient
     warehouse: Warehouse
+    token: int
+    """Of the merchant's lease; a write with an older one is refused."""
     clock: DatabaseClock
     calls: CallCount
     payments: ListRead = field(default_factory=ListRead)
@@ -95,17 +106,26 @@ class Work:
     phases_done: dict[Phase, dict[str, Stat]] = field(default_factory=dict[Phase, dict[str, Stat]])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
-    @contextmanager
-    def tenant(self) -> Generator[Tenant]:
-        """One transaction inside this merchant."""
-        with self.warehouse.merchant(self.order.merchant_id) as tenant:
-            yield tenant
+    def commit(self, what: Callable[[Tenant], T]) -> T:
+        """Run `what` in one transaction inside this merchant, and again as a whole where Postgres was busy or away.
+
+        `what` may run several times, so it changes nothing but the database. Raises LeaseLost, WarehouseError.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception_type(WarehouseUnavailable),
+            stop=stop_after_delay(DATABASE_PATIENCE_SECONDS),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            reraise=True,
+        ):
+            with attempt, self.warehouse.merchant(self.order.merchant_id) as tenant:
+                hold_lease(tenant, self.token)
+                return what(tenant)
+        raise AssertionError("Retrying ends with a return or with the error")
 
     @contextmanager
     def phase(self, phase: Phase) -> Generator[None]:
         """Run one phase, if it was ordered, and keep what it did; `phases_done` has it only when it ended well."""
-        with self.tenant() as tenant:
-            tenant.run("sync", "enter_phase", run_id=self.run_id, phase=phase.value)
+        self.commit(lambda tenant: tenant.run("sync", "enter_phase", run_id=self.run_id, phase=phase.value))
         calls, began = self.calls.total, time.monotonic()
         self.merged[phase] = Merged()
         yield
@@ -138,9 +158,8 @@ class Work:
         """Count what a merge changed."""
         self.merged[phase] += merged
 
-    def set_aside(self, tenant: Tenant, refused: tuple[RefusedRecord, ...] | list[RefusedRecord]) -> None:
-        """Quarantine records, in the transaction of the page that they came with."""
-        set_aside(tenant, refused, run_id=self.run_id)
+    def count_refused(self, refused: Sequence[RefusedRecord]) -> None:
+        """Count what a committed page had to set aside."""
         self.refused += len(refused)
         for record in refused:
             self.note(f"{record.stream} {record.mx_id or '(no id)'} set aside: {record.reason}")

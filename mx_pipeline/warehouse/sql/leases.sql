@@ -1,0 +1,32 @@
+-- name: take_lease
+-- No row where somebody else holds it. The database's clock decides, so no machine's own can expire it.
+INSERT INTO mx.sync_leases AS held (merchant_id, holder, expires_at)
+VALUES (:merchant_id, :holder, clock_timestamp() + make_interval(secs => :seconds))
+    ON CONFLICT (merchant_id) DO UPDATE
+   SET token = held.token + 1, holder = excluded.holder, run_id = NULL, expires_at = excluded.expires_at
+ WHERE held.expires_at < clock_timestamp()
+RETURNING token
+
+-- name: lease_holder
+SELECT holder FROM mx.sync_leases WHERE merchant_id = :merchant_id
+
+-- name: renew_lease
+-- No row where another process has taken it.
+UPDATE mx.sync_leases
+   SET expires_at = clock_timestamp() + make_interval(secs => :seconds)
+ WHERE merchant_id = :merchant_id AND token = :token
+RETURNING token
+
+-- name: hold_lease
+-- In the transaction of every write: until it ends, nobody takes the merchant over; an older token finds no row.
+SELECT token FROM mx.sync_leases WHERE merchant_id = :merchant_id AND token = :token FOR SHARE
+
+-- name: release_lease
+UPDATE mx.sync_leases SET expires_at = 'epoch' WHERE merchant_id = :merchant_id AND token = :token
+
+-- name: abandon_runs
+-- Whoever takes the merchant over closes the runs of a process that was lost.
+UPDATE mx.sync_runs
+   SET finished_at = now(), outcome = 'failed', phase = NULL,
+       message = 'its process was lost; the next sync goes on where it stopped'
+ WHERE merchant_id = :merchant_id AND finished_at IS NULL
