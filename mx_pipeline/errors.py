@@ -17,6 +17,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x WarehouseError           Postgres refused a statement
     + WarehouseUnavailable     ... this time: no connection, a lock, a restart
     + WarehouseNotReady        ... until someone migrates it or gives it its key
+    + RowRefused               ... because of a value in it; the same without that record may pass
     + UnsafeRole               ... this login bypasses row-level security
   x LeaseLost                another process has taken this merchant's sync over
   x MerchantBusy             another sync of this merchant is under way
@@ -76,12 +77,12 @@ class MxMaintenance(MxUnavailable):
 
 
 class MxRateLimited(MxUnavailable):
-    """The vendor asks for fewer calls."""
+    """The vendor asks for fewer calls, or we hold back ourselves: after its failures, or at a quota's end."""
 
     code = "mx_rate_limited"
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
-        """`retry_after_seconds`: what the answer asked for, already parsed; None where it asked for nothing."""
+        """`retry_after_seconds`: how long to ask nothing, as the answer says or as we know; None where neither does."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
@@ -132,6 +133,12 @@ class WarehouseNotReady(WarehouseError):
     """The schema is missing, older or newer than this program, or its logins have other passwords."""
 
     code = "warehouse_not_ready"
+
+
+class RowRefused(WarehouseError):
+    """A value in the statement is one that Postgres does not take, or that a constraint forbids."""
+
+    code = "row_refused"
 
 
 class UnsafeRole(WarehouseError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 from dataclasses import dataclass, field
 
@@ -62,9 +63,17 @@ class SealingKey:
 
     def derived_password(self, role: str) -> str:
         """The password of one login role of the database: 43 URL-safe characters."""
-        info = f"mx_pipeline database login {role}".encode()
-        derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self.secret)
-        return base64.urlsafe_b64encode(derived).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(self._derived(f"database login {role}")).rstrip(b"=").decode()
+
+    def credential_name(self, consumer_key: str, base_url: str) -> str:
+        """What a credential is known by where nobody may learn it: the same for the same key at the same host."""
+        # The URL has no space, so no other pair makes the same bytes.
+        named = hmac.new(self._derived("credential name"), f"{base_url} {consumer_key}".encode(), "sha256")
+        return named.hexdigest()
+
+    def _derived(self, purpose: str) -> bytes:
+        info = f"mx_pipeline {purpose}".encode()
+        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self.secret)
 
 
 @dataclass(frozen=True)

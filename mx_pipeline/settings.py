@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -37,6 +39,7 @@ EMBEDDED_DAGSTER = "dagster"
 SEALING_KEY_FILE = "sealing_key"
 
 LARGEST_MERCHANT_ID = 2**63 - 1
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,15 @@ def timezone(text: str) -> str:
     if text not in available_timezones():
         raise BadInput(f"{text!r} is no time zone: type an IANA name, such as America/Chicago")
     return ZoneInfo(text).key
+
+
+def day(text: str) -> date:
+    """A calendar day as a person types it. Raises BadInput."""
+    try:
+        # Without the pattern, fromisoformat takes 20260301 and weeks as well.
+        return date.fromisoformat(text if DAY.fullmatch(text) else "")
+    except ValueError:
+        raise BadInput(f"{text!r} is no day: type year, month and day, such as 2026-03-01") from None
 
 
 def mx_environment(text: str) -> MxEnvironment:

@@ -11,7 +11,7 @@ from mx_pipeline.local.demo_merchants import DEMO_MERCHANTS
 from mx_pipeline.warehouse.connections import Warehouse
 
 ROWS_SHOWN = 5
-NARROWEST = 144
+NARROWEST = 158
 """What the tables need; a narrower terminal folds the lines."""
 PREVIEW = {
     "transaction_date": "when (UTC)",

@@ -96,7 +96,9 @@ def _everything(
     with ExitStack() as stack:
         if is_embedded:
             _say("Postgres ...")
-            postgres = stack.enter_context(embedded_warehouse(home))
+            postgres = stack.enter_context(
+                embedded_warehouse(home, makes_sealing_key=not environment.get("MX_SEALING_KEY"))
+            )
             postgres.create_database(EMBEDDED_DAGSTER)
         environment = {**environment, "MX_HOME": str(home)}
         synthetic = free_port(synthetic_port)
@@ -119,14 +121,8 @@ def _everything(
 
 
 def _start_synthetic_mx(children: Children, port: int) -> None:
-    command = [
-        str(Path(sys.executable).parent / "mx-pipeline"),
-        "synthetic-mx",
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-    ]
+    program = str(Path(sys.executable).parent / "mx-pipeline")
+    command = [program, "synthetic-mx", "--merchants", "0", "--host", HOST, "--port", str(port)]
     children.start("synthetic-mx", command)
     children.wait_until(lambda: accepts(port), what="the start of the synthetic MX")
 

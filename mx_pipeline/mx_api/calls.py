@@ -26,8 +26,17 @@ class CallLimits(msgspec.Struct, frozen=True, kw_only=True):
     """After a body that was cut, or a web page: what is wrong there seldom mends within seconds."""
     backoff_base_seconds: float = 0.5
     backoff_cap_seconds: float = 20
+    recheck_seconds: float = 1
+    """Before MX is asked once more about a record that it denied, or whether it really refuses a key it took."""
     retry_after_cap_seconds: float = 60
     """If MX asks for a longer pause, the caller is told at once instead of waiting here."""
+    outage_patience_seconds: float = 60
+    """How long calls wait for a vendor that answers nobody, before their callers are told."""
+    breaker_failures: int = 5
+    """So many in a row, and the vendor is asked rarely and by one call at a time."""
+    cool_down_seconds: float = 1
+    """Before the first such call; doubled after each that fails."""
+    cool_down_cap_seconds: float = 15
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +47,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """`ok`, or the code of the error that it ended in."""
     status: int | None
     """None where no whole answer came."""
+    sent_at: float
+    """`time.monotonic()` before it."""
     seconds: float
     """From taking a connection to the last byte of the body."""
     bytes: int
@@ -45,6 +56,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_seconds: float | None = None
     date: str | None = None
     """The answer's own Date header, as sent: the vendor's clock."""
+    record_id: int | None = None
+    """The one record that was asked for; None for a list."""
 
 
 class OnCall(Protocol):
@@ -66,6 +79,15 @@ class Gate(Protocol):
         """Learn from how that request ended."""
         ...
 
+    @property
+    def ceiling(self) -> int:
+        """More requests than this are never in flight; as many threads are worth having."""
+        ...
+
+    def outlasts(self) -> bool:
+        """Whether the vendor fails everyone just now, and a further `slot()` waits for it to come back."""
+        ...
+
 
 class OpenGate:
     """Lets everything through and learns nothing."""
@@ -76,6 +98,12 @@ class OpenGate:
 
     def saw(self, call: Call) -> None:
         """Nothing to learn."""
+
+    ceiling = 8
+
+    def outlasts(self) -> bool:
+        """Whoever has no tries left is told."""
+        return False
 
 
 _FREE = nullcontext()

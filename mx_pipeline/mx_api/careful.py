@@ -25,6 +25,7 @@ from mx_pipeline.mx_api.values import (
 from mx_pipeline.records import PURCHASE_KEYS_KEPT, Json
 
 if TYPE_CHECKING:
+    from mx_pipeline.mx_api.drift import Drift
     from mx_pipeline.mx_api.shapes import Field, Shape
 
 Tree: TypeAlias = dict[str, object]
@@ -41,18 +42,21 @@ def parse(raw: bytes) -> object:
     return _json.decode(raw.decode("utf-8", "surrogatepass"))
 
 
-def convert(tree: object, shape: Shape, path: str = "") -> Tree:
-    """The declared fields of an object, mended, by wire name; raises CannotTakeIn."""
+def convert(tree: object, shape: Shape, drift: Drift, path: str = "") -> Tree:
+    """The declared fields of an object, mended, by wire name; raises CannotTakeIn. Tells `drift` what is odd."""
     if not isinstance(tree, dict):
         raise CannotTakeIn(f"{path or 'record'}: is not an object")
     if isinstance(tree, _Doubled):
         raise CannotTakeIn(f"{path or 'record'}: has the same key twice")
     came = cast("Tree", tree)
+    drift.look_at_keys(came, shape, path)
     taken: Tree = {}
     for field in shape.fields:
         value = came.get(field.wire_name)
         if value is not None and value != "":
-            value = _value(value, field, f"{path}.{field.wire_name}" if path else field.wire_name)
+            here = f"{path}.{field.wire_name}" if path else field.wire_name
+            drift.look_at_type(value, field, here)
+            value = _value(value, field, drift, here)
         if value is not None and value != "":
             taken[field.wire_name] = value
         elif field.is_required:
@@ -71,19 +75,21 @@ def purchases_as_sent(lines: object) -> tuple[dict[str, Json], ...]:
     )
 
 
-def _value(value: object, field: Field, path: str) -> object:
+def _value(value: object, field: Field, drift: Drift, path: str) -> object:
     if field.is_many:
         if not isinstance(value, list):
             raise CannotTakeIn(f"{path}: is not a list")
         items = cast("list[object]", value)
-        return [_one(item, field, f"{path}[{index}]") for index, item in enumerate(items)]
-    return _one(value, field, path)
+        return [_one(item, field, drift, f"{path}[{index}]") for index, item in enumerate(items)]
+    return _one(value, field, drift, path)
 
 
-def _one(value: object, field: Field, path: str) -> object:
+def _one(value: object, field: Field, drift: Drift, path: str) -> object:
     match field.kind:
         case "text":
-            return text(value, path)
+            mended = text(value, path)
+            drift.replaced += isinstance(value, str) and mended != value
+            return mended
         case "whole":
             return whole(value, path, lowest=1 if field.is_id else 1 - BIGINT_BELOW)
         case "money":
@@ -96,7 +102,7 @@ def _one(value: object, field: Field, path: str) -> object:
             return flag(value, path)
         case "object":
             assert field.shape is not None
-            return convert(value, field.shape, path)
+            return convert(value, field.shape, drift, path)
 
 
 def _object(pairs: list[tuple[str, object]]) -> Tree:

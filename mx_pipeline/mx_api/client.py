@@ -12,6 +12,7 @@ from mx_pipeline.mx_api.calls import CallLimits, Endpoint, OpenGate, heard_by_no
 from mx_pipeline.mx_api.credential import Credential
 from mx_pipeline.mx_api.decoding import Decoding
 from mx_pipeline.mx_api.envelope import open_envelope
+from mx_pipeline.mx_api.one_host import POOL_SIZE
 from mx_pipeline.mx_api.page import Ask
 from mx_pipeline.mx_api.paging import Pages
 from mx_pipeline.mx_api.transport import Transport
@@ -55,12 +56,14 @@ class MxClient:
         # A traceback with locals of what follows must not show them.
         del consumer_key, consumer_secret
         self.merchant_id = merchant_id
+        self.limits = limits or CallLimits()
         self._base_url = _scheme_and_host(base_url)
+        self._gate = gate or OpenGate()
         self._transport = Transport(
             base_url=self._base_url,
             credential=credential,
-            limits=limits or CallLimits(),
-            gate=gate or OpenGate(),
+            limits=self.limits,
+            gate=self._gate,
             on_call=on_call,
             sleep=sleep,
             ca_file=ca_file,
@@ -103,9 +106,22 @@ class MxClient:
         """Closes it."""
         self.close()
 
+    @property
+    def most_in_flight(self) -> int:
+        """As many threads are worth calling with; the gate decides how many of them really call."""
+        return min(self._gate.ceiling, POOL_SIZE)
+
     def close(self) -> None:
         """Closes the connections that are kept open."""
         self._transport.close()
+
+    def drift(self) -> tuple[dict[str, int], int]:
+        """How often which field was not as recorded, and how many texts had characters replaced."""
+        streams = (self._payments, self._payment_details, self._invoices, self._invoice_details)
+        counts = {
+            f"{each.stream}.{field}": times for each in streams for field, times in each.drift.counts.items()
+        }
+        return counts, sum(each.drift.replaced for each in streams)
 
     def list_payments(
         self, *, page_size: int = PAYMENTS_PER_PAGE, limit: int | None = None, offset: int = 0

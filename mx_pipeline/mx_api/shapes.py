@@ -31,6 +31,8 @@ class Shape(msgspec.Struct, frozen=True):
     """The declared fields of one record, or of an object inside it."""
 
     fields: tuple[Field, ...]
+    known_names: frozenset[str] = frozenset()
+    """The wire names of the fields."""
 
     def names(self, *kinds: Kind, is_many: bool = False, is_id: bool | None = None) -> tuple[str, ...]:
         """The attributes of these kinds, in order."""
@@ -56,9 +58,8 @@ def shape_of(record_type: type[msgspec.Struct]) -> Shape:
 
 
 def _shape(described: inspect.StructType) -> Shape:
-    return Shape(
-        tuple(_field(field) for field in described.fields if field.encode_name not in NOT_ON_THE_WIRE)
-    )
+    fields = tuple(_field(field) for field in described.fields if field.encode_name not in NOT_ON_THE_WIRE)
+    return Shape(fields, frozenset(field.wire_name for field in fields))
 
 
 def _field(field: inspect.Field) -> Field:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,8 +14,11 @@ import urllib3
 from mx_pipeline.errors import (
     MxApiError,
     MxBadResponse,
+    MxContractBroken,
+    MxCredentialsRefused,
     MxMaintenance,
     MxRateLimited,
+    MxRejected,
     MxTimedOut,
     MxUnavailable,
     MxUnreachable,
@@ -23,6 +27,7 @@ from mx_pipeline.mx_api.answers import Answer, Asked, judge, retry_after_seconds
 from mx_pipeline.mx_api.bodies import read_body
 from mx_pipeline.mx_api.calls import Call
 from mx_pipeline.mx_api.one_host import OneHost, call_must_end_at
+from mx_pipeline.mx_api.trust import KeyTrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +37,11 @@ if TYPE_CHECKING:
     from mx_pipeline.mx_api.credential import Credential
 
 T = TypeVar("T")
+
+OURS_TO_MEND = frozenset({MxRejected.code, MxContractBroken.code})
+"""MX's API and this program no longer agree: no clinic can do anything about it."""
+
+logger = logging.getLogger(__name__)
 
 
 class Transport:
@@ -54,6 +64,7 @@ class Transport:
         self._limits = limits
         self._gate = gate
         self._on_call = on_call
+        self._key = KeyTrust(recheck_seconds=limits.recheck_seconds, sleep=sleep)
         self._host = OneHost(base_url, ca_file=ca_file)
         self._backoff = tenacity.wait_random_exponential(
             multiplier=limits.backoff_base_seconds, max=limits.backoff_cap_seconds
@@ -65,6 +76,12 @@ class Transport:
 
     def get(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
         """What `read` makes of the answer; an MxUnavailable from it, too, is tried again."""
+        try:
+            return self._get(asked, path_and_query, read)
+        except MxCredentialsRefused as refusal:
+            return self._key.doubt(refusal, lambda: self._try_once(asked, path_and_query, read))
+
+    def _get(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
         try:
             return self._try_once(asked, path_and_query, read)
         except MxUnavailable as error:
@@ -84,6 +101,7 @@ class Transport:
 
     def _try_once(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
         with self._gate.slot():
+            self._key.demand()
             started = time.monotonic()
             answer: Answer | None = None
             ended = started
@@ -94,11 +112,12 @@ class Transport:
                 judge(asked, answer, self._credential.hide_in)
                 result = read(answer)
                 outcome = "ok"
+                self._key.was_taken()
             except MxApiError as error:
                 outcome = error.code
                 raise
             finally:
-                self._tell(asked, answer, outcome, (ended if answer else time.monotonic()) - started)
+                self._tell(asked, answer, outcome, started, ended if answer else time.monotonic())
         return result
 
     def _exchange(self, asked: Asked, path_and_query: str, started: float) -> Answer:
@@ -154,16 +173,23 @@ class Transport:
             return MxUnreachable(f"{asked}: MX is not reachable: no connection to its host could be made.")
         return MxBadResponse(f"{asked}: the connection to MX broke before the whole answer was here.")
 
-    def _tell(self, asked: Asked, answer: Answer | None, outcome: str, seconds: float) -> None:
+    def _tell(self, asked: Asked, answer: Answer | None, outcome: str, started: float, ended: float) -> None:
         call = Call(
             endpoint=asked.endpoint,
             outcome=outcome,
             status=answer.status if answer else None,
-            seconds=seconds,
+            sent_at=started,
+            seconds=ended - started,
             bytes=len(answer.body) if answer else 0,
             retry_after_seconds=retry_after_seconds(answer.headers) if answer and outcome != "ok" else None,
             date=answer.headers.get("Date") if answer else None,
+            record_id=asked.record_id,
         )
+        if outcome in OURS_TO_MEND:
+            logger.error(
+                "MX does not answer as agreed",
+                extra={"endpoint": asked.endpoint, "code": outcome, "status": call.status},
+            )
         self._gate.saw(call)
         self._on_call(call)
 
@@ -177,9 +203,9 @@ class Transport:
         ):
             return False
         is_nonsense = isinstance(error, (MxMaintenance, MxBadResponse))
-        return state.attempt_number < (
-            self._limits.tries_after_nonsense if is_nonsense else self._limits.tries
-        )
+        tries = self._limits.tries_after_nonsense if is_nonsense else self._limits.tries
+        # In an outage the tries were spent on the vendor's trouble; the gate counts that, and paces it.
+        return state.attempt_number < tries or self._gate.outlasts()
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """What MX asked for and a little more, so that not all callers return at once; else back-off."""

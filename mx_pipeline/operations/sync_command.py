@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mx_pipeline.sync.orders import Outcome, SyncReport
     from mx_pipeline.warehouse.requests import SyncRequest
 
+NO_REASON = "none given by the operator of this machine"
+
 
 def sync(
     merchants: Annotated[
@@ -29,8 +31,17 @@ def sync(
         typer.Option(metavar="N", help="Only the newest N payments: 1 to 100, or to 1000 with --emergency."),
     ] = None,
     emergency: Annotated[
-        bool, typer.Option("--emergency", help="Allow --latest up to 1000; needs --reason.")
+        bool, typer.Option("--emergency", help="Allow --latest up to 1000; say why with --reason.")
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY", help="Only payments from this day on, in the merchant's time zone: 2026-03-01."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Only payments before this day; it is not among them.")
+    ] = None,
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why; it is kept with the request.")
     ] = None,
@@ -46,7 +57,7 @@ def sync(
     from mx_pipeline import settings as words
     from mx_pipeline.operations.context import settings_in_force
 
-    request = _request(latest=latest, emergency=emergency, reason=reason, full=full)
+    request = _request(latest=latest, emergency=emergency, reason=reason, since=since, until=until, full=full)
     named = list(dict.fromkeys(words.merchant_id(text) for text in merchants or ()))
     if bool(named) == every:
         raise BadInput("say which merchants to sync: either their numbers or --all")
@@ -67,12 +78,22 @@ def exit_code_of(outcomes: Sequence[Outcome]) -> ExitCode:
     return ExitCode.PARTIAL if "partial" in outcomes else ExitCode.SUCCESS
 
 
-def _request(*, latest: int | None, emergency: bool, reason: str | None, full: bool) -> SyncRequest:
+def _request(
+    *,
+    latest: int | None,
+    emergency: bool,
+    reason: str | None,
+    since: str | None,
+    until: str | None,
+    full: bool,
+) -> SyncRequest:
     from mx_pipeline.operations.context import operator
+    from mx_pipeline.settings import day
     from mx_pipeline.warehouse.requests import SyncRequest
 
-    if latest is not None and full:
-        raise BadInput("--latest and --full exclude each other: give one of them")
+    is_range = since is not None or until is not None
+    if (latest is not None) + full + is_range > 1:
+        raise BadInput("--latest, --full and --since/--until exclude each other: give one of them")
     if emergency and latest is None:
         raise BadInput("--emergency only raises the limit of --latest: give --latest too")
     if reason is not None and "\0" in reason:
@@ -80,10 +101,12 @@ def _request(*, latest: int | None, emergency: bool, reason: str | None, full: b
     request = SyncRequest(
         asked_by=operator(),
         asked_through="command",
-        mode="full" if full else "incremental" if latest is None else "latest",
+        mode="full" if full else "range" if is_range else "incremental" if latest is None else "latest",
         latest=latest,
+        since=None if since is None else day(since),
+        until=None if until is None else day(until),
         emergency=emergency,
-        reason=reason,
+        reason=reason or (NO_REASON if emergency else None),
     )
     request.check()
     return request

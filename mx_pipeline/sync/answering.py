@@ -110,18 +110,21 @@ class Answerer:
     def _run(
         self, merchant_id: int, claimed: Claimed, phases: frozenset[Phase], dagster_run_id: str | None
     ) -> SyncReport:
-        order = SyncOrder(
-            merchant_id=merchant_id,
-            mode=_mode(claimed.request.mode),
-            latest=claimed.request.latest,
-            request_id=claimed.request_id,
-            dagster_run_id=dagster_run_id,
-            phases=phases,
-        )
         calls = CallCount()
         try:
             with self.warehouse.merchant(merchant_id) as tenant:
                 merchant, credentials = get_credentials(tenant, self.sealer)
+            order = SyncOrder(
+                merchant_id=merchant_id,
+                mode=_mode(claimed.request.mode),
+                latest=claimed.request.latest,
+                since=claimed.request.since,
+                until=claimed.request.until,
+                zone=merchant.zone,
+                request_id=claimed.request_id,
+                dagster_run_id=dagster_run_id,
+                phases=phases,
+            )
             with (
                 leased(
                     self.warehouse, merchant_id, holder=self.name, wait_seconds=self.wait_seconds
@@ -155,7 +158,7 @@ def failed_report(merchant_id: int, error: MxPipelineError) -> SyncReport:
 
 
 def _mode(text: str) -> Mode:
-    for known in ("incremental", "latest", "full"):
+    for known in ("incremental", "latest", "range", "full"):
         if text == known:
             return known
     raise BadInput(f"{text!r} is no mode of a sync")

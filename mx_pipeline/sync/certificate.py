@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -48,21 +49,54 @@ def _keep(tenant: Tenant, run_id: int, made: Certificate) -> None:
 
 
 def _payments(work: Work, tenant: Tenant) -> Certificate:
-    read = work.payments
-    if work.order.mode == "latest":
-        promised = min(work.order.latest or 0, _count_or(read.record_count, read.distinct))
+    read, order = work.payments, work.order
+    if order.mode == "range":
+        return _range(work, tenant)
+    if order.mode == "latest":
+        expected = min(order.latest or 0, read.distinct if read.record_count is None else read.record_count)
         held = tenant.one("payments", "payments_held", ids=read.ids)
-        return _compared("payments", work.order.scope, "enumerated", promised, read.total, held, read, ())
-    if read.is_read_to_end:
-        return _enumerated(tenant, "payments", work.order.scope, read, "payments_held", "payment_ids_held")
+        return _compared("payments", order.scope, "enumerated", expected, read.total, held, read)
     held = tenant.one("payments", "payments_held", ids=None)
-    return _compared("payments", work.order.scope, "count", read.record_count, None, held, read, ())
+    aside = tuple(sorted(mx_id for mx_id in tenant.column("payments", "payments_set_aside") if mx_id))
+    if not read.is_read_to_end or read.is_resumed:
+        return _compared("payments", order.scope, "count", read.record_count, None, held, read, aside)
+    if read.is_twice_the_same and held.held + len(aside) == read.distinct != read.record_count:
+        note = f"MX's recordCount says {read.record_count}, and two complete reads met {read.distinct} each"
+        certificate = _compared(
+            "payments", order.scope, "enumerated", read.distinct, read.total, held, read, aside
+        )
+        return replace(certificate, note=certificate.note or note)
+    return _compared("payments", order.scope, "enumerated", read.record_count, read.total, held, read, aside)
+
+
+def _range(work: Work, tenant: Tenant) -> Certificate:
+    read = work.payments
+    since, until = work.order.bounds
+    ours = set(tenant.column("payments", "payments_of_days", since=since, until=until))
+    held = tenant.one("payments", "payments_held", ids=read.ids)
+    certificate = _compared("payments", work.order.scope, "enumerated", read.distinct, read.total, held, read)
+    surplus = tuple(sorted(ours - set(read.ids)))
+    if surplus:
+        note = f"we hold {len(surplus)} payments of these days that MX does not list"
+        return replace(certificate, verdict="differs", surplus_ids=surplus[:MOST_IDS_NAMED], note=note)
+    if not read.has_older_row and certificate.verdict == "agrees":
+        return replace(
+            certificate,
+            verdict="unproven",
+            note="no older payment proves that the days were read to their end",
+        )
+    return certificate
 
 
 def _invoices(work: Work, tenant: Tenant) -> Certificate:
     read = work.invoices
-    if read.is_read_to_end and work.order.mode == "full":
-        return _enumerated(tenant, "invoices", "all invoices", read, "invoices_held", "invoice_ids_held")
+    if work.order.mode == "full" and read.is_read_to_end and not read.is_resumed:
+        if read.distinct == read.record_count:
+            met = set(read.ids)
+            gone = [mx_id for mx_id in tenant.column("invoices", "invoice_ids_held") if mx_id not in met]
+            tenant.run("invoices", "invoices_vanished", ids=gone)
+        held = tenant.one("invoices", "invoices_held", ids=None)
+        return _compared("invoices", "all invoices", "enumerated", read.record_count, read.total, held, read)
     missing = invoices_to_fetch(tenant, work.scope)
     linked = tenant.one("links", "enriched_facts", ids=work.scope).invoices
     return Certificate(
@@ -77,22 +111,7 @@ def _invoices(work: Work, tenant: Tenant) -> Certificate:
     )
 
 
-def _enumerated(
-    tenant: Tenant,
-    stream: Literal["payments", "invoices"],
-    scope: str,
-    read: ListRead,
-    held_statement: str,
-    ids_statement: str,
-) -> Certificate:
-    held = tenant.one(stream, held_statement, ids=None)
-    surplus: tuple[int, ...] = ()
-    if held.held != len(read.ids):
-        surplus = tuple(sorted(set(tenant.column(stream, ids_statement)) - set(read.ids)))
-    return _compared(stream, scope, "enumerated", read.record_count, read.total, held, read, surplus)
-
-
-def _compared(
+def _compared(  # one line per side of the comparison
     stream: Literal["payments", "invoices"],
     scope: str,
     basis: Literal["count", "enumerated"],
@@ -100,7 +119,7 @@ def _compared(
     source_sum: Decimal | None,
     held: Any,
     read: ListRead,
-    surplus: tuple[int, ...],
+    aside: tuple[int, ...] = (),
 ) -> Certificate:
     verdict: Literal["agrees", "differs", "unproven"] = "agrees"
     note = None
@@ -110,7 +129,7 @@ def _compared(
         verdict, note = (
             "differs",
             f"MX says {source_count}, we hold {held.held}"
-            + (f", {len(surplus)} of them no longer listed" if surplus else ""),
+            + (f", and {len(aside)} are set aside in quarantine" if aside else ""),
         )
     elif source_sum is not None and source_sum != held.total:
         verdict, note = "differs", f"the sums differ: MX {source_sum}, ours {held.total}"
@@ -125,10 +144,6 @@ def _compared(
         our_count=held.held,
         source_sum=None if source_sum is None else str(source_sum),
         our_sum=None if source_sum is None else str(held.total),
-        surplus_ids=surplus[:MOST_IDS_NAMED],
+        missing_ids=aside[:MOST_IDS_NAMED],
         note=note,
     )
-
-
-def _count_or(told: int | None, otherwise: int) -> int:
-    return otherwise if told is None else told

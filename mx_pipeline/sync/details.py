@@ -12,13 +12,16 @@ from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import invoices_to_fetch, payments_of_numbers, payments_to_ask
+from mx_pipeline.warehouse.halving import load_all_but_culprits
 from mx_pipeline.warehouse.loading import (
     Merged,
     load_invoice_details,
     load_payment_details,
+    refused_by_postgres,
     release,
     set_aside,
 )
+from mx_pipeline.warehouse.vanishing import denied_lately, mark_vanished
 
 
 def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
@@ -44,13 +47,23 @@ def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
             return
 
 
+def read_each_payment(work: Work, ids: Sequence[int], phase: Phase) -> None:
+    """Ask for these payments one by one, as part of that phase."""
+    _read_each(work, ids, work.client.get_payment, "payment_details", load_payment_details, phase)
+
+
 def _ask_payments(work: Work, ids: Sequence[int]) -> None:
-    _read_each(work, ids, work.client.get_payment, "payment_details", load_payment_details)
+    try:
+        read_each_payment(work, ids, Phase.INVOICE_DETAILS)
+    except MxForbidden as error:
+        work.note(f"payments not asked one by one: {error}")
 
 
 def _fetch_invoices(work: Work, ids: Sequence[int]) -> None:
     try:
-        _read_each(work, ids, work.client.get_invoice, "invoice_details", load_invoice_details)
+        _read_each(
+            work, ids, work.client.get_invoice, "invoice_details", load_invoice_details, Phase.INVOICE_DETAILS
+        )
     except MxForbidden as error:
         work.invoices_forbidden = True
         work.note(f"invoices not read: {error}")
@@ -62,9 +75,18 @@ def _read_each(
     fetch: Callable[[int], D | RefusedRecord],
     stream: str,
     load: Callable[[Tenant, Sequence[tuple[D, datetime]]], Merged],
+    phase: Phase,
 ) -> None:
-    for batch in in_batches(fetch_each(ids, fetch, stream)):
-        refused = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
+    calls = fetch_each(
+        _worth_asking(work, ids, stream),
+        fetch,
+        stream,
+        in_flight=work.client.most_in_flight,
+        probe=work.client.check_credentials,
+        recheck_seconds=work.client.limits.recheck_seconds,
+    )
+    for batch in in_batches(calls):
+        unread = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
         details = [
             (one.answer, work.observed_at(one.sent_at))
             for one in batch
@@ -74,13 +96,25 @@ def _read_each(
         def write(
             tenant: Tenant,
             details: Sequence[tuple[D, datetime]] = details,
-            refused: Sequence[RefusedRecord] = refused,
-        ) -> Merged:
-            merged = load(tenant, details)
-            set_aside(tenant, refused, run_id=work.run_id)
+            unread: Sequence[RefusedRecord] = unread,
+        ) -> tuple[Merged, list[RefusedRecord]]:
+            landed = load_all_but_culprits(tenant, details, load)
+            culprits = [refused_by_postgres(stream, detail, words) for (detail, _), words in landed.culprits]
+            refused = [*unread, *culprits]
             release(tenant, stream, [detail.mx_id for detail, _ in details])
-            return merged
+            set_aside(tenant, refused, run_id=work.run_id)
+            mark_vanished(tenant, stream, refused)
+            return landed.merged, refused
 
-        work.add(Phase.INVOICE_DETAILS, work.commit(write))
+        merged, refused = work.commit(write)
+        work.add(phase, merged)
         work.count_refused(refused)
         work.details[stream] += len(batch)
+
+
+def _worth_asking(work: Work, ids: Sequence[int], stream: str) -> Sequence[int]:
+    """What MX denied twice, not long ago, is left alone; a full sync asks for it all the same."""
+    if not ids or work.order.mode == "full":
+        return ids
+    denied = set(work.commit(lambda tenant: denied_lately(tenant, stream)))
+    return [mx_id for mx_id in ids if mx_id not in denied]

@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Set as AbstractSet
 
 from mx_pipeline.errors import MxForbidden
 from mx_pipeline.mx_api.page import Page
 from mx_pipeline.records import Invoice
-from mx_pipeline.sync.lists import INVOICES
+from mx_pipeline.sync.lists import INVOICES, Standing
+from mx_pipeline.sync.orders import Phase
+from mx_pipeline.sync.walking import LOOK_BACK, may_stop, walk
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.deriving import numbers_to_map, remember_misses
+from mx_pipeline.warehouse.loading import Merged
 
 
 def read_invoice_map(work: Work) -> list[int]:
-    """Read the invoice list until every wanted number is found; a full sync reads all of it.
+    """Read the invoice list until every wanted number is found; in a full sync and once a week all of it.
+
+    Status and balance of invoices come from these pages too: an incremental sync reads them down to the
+    look-back when payments moved, and once a day.
 
     Returns the numbers that asking payment by payment finds with fewer calls than reading on.
     """
     wanted = set(work.commit(lambda tenant: numbers_to_map(tenant, work.scope)))
-    if not wanted and work.order.mode != "full":
+    standing = INVOICES.standing(work)
+    is_narrow = work.order.mode in ("latest", "range")
+    to_end = work.order.mode == "full" or (work.order.mode == "incremental" and standing.weekly_due)
+    payments_moved = bool(work.merged.get(Phase.PAYMENTS, Merged()).changed)
+    is_due = not is_narrow and (to_end or standing.daily_due or payments_moved)
+    if not wanted and not is_due:
         return []
     try:
-        return _walk(work, wanted)
+        return _walk(work, wanted, standing, to_end=to_end, is_due=is_due)
     except MxForbidden as error:
         work.invoices_forbidden = True
         work.note(f"invoices not read: {error}")
         return []
 
 
-def _walk(work: Work, wanted: set[int]) -> list[int]:
-    pages = work.client.list_invoices()
-    for page in pages:
-        INVOICES.write(work, pages, page, is_end=page.is_last)
+def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_due: bool) -> list[int]:
+    older_than = work.observed_at(time.monotonic()) - LOOK_BACK
+    for page, merged in walk(work, INVOICES, lambda at: work.client.list_invoices(offset=at), standing):
         wanted -= {invoice.invoice_number for invoice in page.records}
-        if work.order.mode == "full" or page.is_last:
+        may_leave = not to_end and (not is_due or may_stop(page, merged, standing, older_than))
+        if page.is_last or not may_leave:
             continue
-        if not wanted:
-            return []
-        if len(wanted) < pages_left(page, wanted):
-            return sorted(wanted)
-
-    record_count = pages.record_count or pages.distinct
+        if not wanted or len(wanted) < pages_left(page, wanted):
+            break
+    is_end = work.invoices.is_read_to_end and not work.invoices.is_resumed
+    INVOICES.close(work, standing, is_end=work.invoices.is_read_to_end, is_daily=is_due)
+    if not is_end:
+        return sorted(wanted)
+    record_count = work.invoices.record_count or work.invoices.distinct
     work.commit(lambda tenant: remember_misses(tenant, sorted(wanted), record_count=record_count))
     return []
 

@@ -10,11 +10,20 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from mx_pipeline.mx_api.page import Page
 from mx_pipeline.mx_api.paging import Pages
-from mx_pipeline.records import Invoice, Payment
+from mx_pipeline.records import Invoice, Payment, RefusedRecord
+from mx_pipeline.sync.oddities import note_statuses
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import ListRead, Work
 from mx_pipeline.warehouse.connections import Tenant
-from mx_pipeline.warehouse.loading import Merged, load_invoices, load_payments, release, set_aside
+from mx_pipeline.warehouse.halving import load_all_but_culprits
+from mx_pipeline.warehouse.loading import (
+    Merged,
+    load_invoices,
+    load_payments,
+    refused_by_postgres,
+    release,
+    set_aside,
+)
 
 R = TypeVar("R", Payment, Invoice)
 R_contra = TypeVar("R_contra", Payment, Invoice, contravariant=True)
@@ -27,6 +36,18 @@ class _Load(Protocol[R_contra]):
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How far earlier syncs have come with a list."""
+
+    is_walked: bool
+    """It was read to its end at least once; until then no sync stops early."""
+    open_position: int
+    """Where a walk was cut off; 0 where the last one came as far as it had to."""
+    daily_due: bool
+    weekly_due: bool
+
+
+@dataclass(frozen=True)
 class ListStream(Generic[R]):
     """One of the two lists: where its rows go and what counts them."""
 
@@ -35,36 +56,52 @@ class ListStream(Generic[R]):
     load: _Load[R]
     read: Callable[[Work], ListRead]
 
-    def write(self, work: Work, pages: Pages[R], page: Page[R], *, is_end: bool) -> Merged:
-        """Merge the page with its state in one transaction. `is_end`: the list has now been read to its end."""
+    def standing(self, work: Work) -> Standing:
+        """What earlier syncs left of this list."""
+        row = work.commit(lambda tenant: tenant.one("sync", "standing", stream=self.stream))
+        return Standing(row.is_walked, row.open_position, daily_due=row.daily_due, weekly_due=row.weekly_due)
 
-        def write(tenant: Tenant) -> Merged:
-            merged = self.load(tenant, page.records, observed_at=work.observed_at(page.sent_at))
-            set_aside(tenant, page.refused, run_id=work.run_id)
+    def write(self, work: Work, pages: Pages[R], page: Page[R], *, is_walk: bool = True) -> Merged:
+        """Merge the page, with the position of the walk that it belongs to, in one transaction."""
+
+        def load(tenant: Tenant, records: Sequence[R]) -> Merged:
+            return self.load(tenant, records, observed_at=work.observed_at(page.sent_at))
+
+        def write(tenant: Tenant) -> tuple[Merged, list[RefusedRecord]]:
+            landed = load_all_but_culprits(tenant, page.records, load)
+            culprits = [refused_by_postgres(self.stream, *culprit) for culprit in landed.culprits]
+            refused = [*page.refused, *culprits]
             release(tenant, self.stream, [record.mx_id for record in page.records])
-            tenant.run(
-                "sync",
-                "keep_position",
-                stream=self.stream,
-                run_id=work.run_id,
-                position=page.offset + page.received,
-                record_count=page.record_count,
-                is_end=is_end,
-            )
-            return merged
+            set_aside(tenant, refused, run_id=work.run_id)
+            if is_walk:
+                position = {"position": page.offset + page.received, "record_count": page.record_count}
+                tenant.run("sync", "keep_position", stream=self.stream, run_id=work.run_id, **position)
+            return landed.merged, refused
 
-        merged = work.commit(write)
-        work.count_refused(page.refused)
+        merged, refused = work.commit(write)
+        work.count_refused(refused)
+        note_statuses(work, page.records)
         work.add(self.phase, merged)
         for note in page.notes:
             work.note(note)
         read = self.read(work)
         read.ids.extend(record.mx_id for record in page.records)
         read.total += sum((record.money for record in page.records), Decimal(0))
-        read.distinct = pages.distinct
+        read.distinct += len(page.records) + len(page.refused)
         read.record_count = pages.record_count
         read.is_read_to_end = page.is_last
         return merged
+
+    def close(self, work: Work, standing: Standing, *, is_end: bool, is_daily: bool) -> None:
+        """The walk has come as far as it had to. `is_end`: the whole list was read."""
+        marks = {
+            "is_end": is_end,
+            "is_daily": is_daily or is_end or not standing.is_walked,
+            "record_count": self.read(work).record_count,
+        }
+        work.commit(
+            lambda tenant: tenant.run("sync", "close_walk", stream=self.stream, run_id=work.run_id, **marks)
+        )
 
 
 PAYMENTS = ListStream[Payment]("payments", Phase.PAYMENTS, load_payments, lambda work: work.payments)

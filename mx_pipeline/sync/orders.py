@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
-Mode: TypeAlias = Literal["incremental", "latest", "full"]
+Mode: TypeAlias = Literal["incremental", "latest", "range", "full"]
 Outcome: TypeAlias = Literal["success", "partial", "failed", "cancelled", "rate_limited", "auth_failed"]
 Stat: TypeAlias = int | float | str | bool | Mapping[str, int] | Mapping[str, float] | None
 
@@ -33,14 +34,36 @@ class SyncOrder:
     mode: Mode = "incremental"
     latest: int | None = None
     """With mode `latest`: how many payments, counted from the newest."""
+    since: date | None = None
+    until: date | None = None
+    """With mode `range`: days of the merchant, `until` not among them."""
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     request_id: int | None = None
     dagster_run_id: str | None = None
     phases: frozenset[Phase] = ALL_PHASES
 
     @property
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """The instants at which the days begin and end; a day may have 23 or 25 hours."""
+        return _day_start(self.since, self.zone), _day_start(self.until, self.zone)
+
+    @property
     def scope(self) -> str:
         """What a certificate of this sync speaks of, in words."""
-        return f"the newest {self.latest} payments" if self.mode == "latest" else "all payments"
+        match self.mode:
+            case "latest":
+                return f"the newest {self.latest} payments"
+            case "range":
+                return f"the payments from {self.since or 'the first'} until before {self.until or 'now'}"
+            case "incremental" | "full":
+                return "all payments"
+
+
+def _day_start(day: date | None, zone: ZoneInfo) -> datetime | None:
+    if day is None:
+        return None
+    # By way of UTC: where the clock skips midnight, this is the first instant after the gap.
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,70 @@
-"""Phase 1: the payment list, newest first, written page by page."""
+"""Phase 1: the payment list, newest first, written page by page, and what may still have changed below it."""
 
 from __future__ import annotations
 
+import math
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
+from mx_pipeline.mx_api.client import PAYMENTS_PER_PAGE
+from mx_pipeline.sync.details import read_each_payment
+from mx_pipeline.sync.healing import heal_payments
 from mx_pipeline.sync.lists import PAYMENTS
+from mx_pipeline.sync.orders import Phase
+from mx_pipeline.sync.payment_range import read_range
+from mx_pipeline.sync.walking import LOOK_BACK, may_stop, walk
 from mx_pipeline.sync.work import Work
 
-LOOK_BACK = timedelta(days=7)
-"""Payments younger than this are read again by every sync: they settle, or are voided, within days."""
+OPEN_SET_AGE = timedelta(days=120)
+"""A payment that is older and still open is read again by a full sync or the weekly walk only."""
 
 
 def read_payments(work: Work) -> None:
-    """Read what the order asks for; an incremental sync stops where all is known, unchanged and old enough."""
-    was_walked: bool = work.commit(lambda tenant: tenant.one("sync", "was_walked").was_walked)
-    look_back_to = work.observed_at(time.monotonic()) - LOOK_BACK
-    pages = work.client.list_payments(limit=work.order.latest)
-    for page in pages:
-        merged = PAYMENTS.write(work, pages, page, is_end=page.is_last and work.order.mode != "latest")
-        may_stop = work.order.mode == "incremental" and was_walked and page.records and not page.refused
-        if (
-            may_stop
-            and not merged.changed
-            and max(payment.created for payment in page.records) < look_back_to
-        ):
-            return
+    """Read what the order asks for.
+
+    An incremental sync stops where all is known, unchanged and older than the look-back. Once a day it asks
+    for older payments that are still open, once a week it reads the whole list.
+    """
+    match work.order.mode:
+        case "latest":
+            pages = work.client.list_payments(limit=work.order.latest)
+            for page in pages:
+                PAYMENTS.write(work, pages, page, is_walk=False)
+        case "range":
+            read_range(work)
+        case "incremental" | "full":
+            _read_all_that_is_due(work)
+
+
+def _read_all_that_is_due(work: Work) -> None:
+    standing = PAYMENTS.standing(work)
+    to_end = work.order.mode == "full" or standing.weekly_due or not standing.is_walked
+    now = work.observed_at(time.monotonic())
+    older_than, by_id = now - LOOK_BACK, list[int]()
+    if standing.daily_due and not to_end:
+        older_than, by_id = _open_set(work, now)
+    for page, merged in walk(work, PAYMENTS, lambda at: work.client.list_payments(offset=at), standing):
+        if not to_end and may_stop(page, merged, standing, older_than):
+            break
+    if by_id:
+        read_each_payment(work, by_id, Phase.PAYMENTS)
+    heal_payments(work)
+    PAYMENTS.close(work, standing, is_end=work.payments.is_read_to_end, is_daily=standing.daily_due)
+
+
+def _open_set(work: Work, now: datetime) -> tuple[datetime, list[int]]:
+    """How deep to walk, and which payments to ask for one by one: whichever costs fewer calls."""
+    look_back_to = now - LOOK_BACK
+    found: Any = work.commit(
+        lambda tenant: tenant.one(
+            "payments", "open_payments", look_back_to=look_back_to, no_older_than=now - OPEN_SET_AGE
+        )
+    )
+    if not found.ids:
+        return look_back_to, []
+    pages = math.ceil(found.rows_to_oldest / PAYMENTS_PER_PAGE)
+    more_pages = pages - max(1, math.ceil(found.rows_in_look_back / PAYMENTS_PER_PAGE))
+    if more_pages <= len(found.ids):
+        return found.oldest, []
+    return look_back_to, list(found.ids)

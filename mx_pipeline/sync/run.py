@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -36,8 +37,8 @@ def run_sync(
 ) -> SyncReport:
     """Sync one merchant. What goes wrong with it becomes the report's outcome, so no neighbour is touched.
 
-    `calls` is what the client tells of its requests, `token` that of the merchant's lease. Raises WarehouseError only where the database is so
-    far gone that not even the outcome can be written.
+    `calls` is what the client tells of its requests, `token` that of the merchant's lease. Raises WarehouseError
+    only where the database is so far gone that not even the outcome can be written.
     """
     started, began = datetime.now(UTC), time.monotonic()
     work = _begin(order, client, warehouse, calls, token)
@@ -87,8 +88,9 @@ def _phases(work: Work) -> tuple[Outcome, str]:
     except MxPipelineError as error:
         return "failed", str(error)
     except Exception as error:
-        # A defect of ours. Its text can quote a row, so only its kind goes to people; the log has the place.
-        logger.exception("sync broke", extra={"merchant_id": work.order.merchant_id, "run_id": work.run_id})
+        # A defect of ours. Its text can quote a row, so people get its kind, and the log the place besides.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("sync broke: %s at\n%s", type(error).__name__, where)  # noqa: TRY400 # see above
         return "failed", f"a defect in mx_pipeline ({type(error).__name__}); the log says where"
     if work.notes:
         return "partial", "not complete: " + "; ".join(work.notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mx_pipeline.sync.oddities import oddities
 from mx_pipeline.sync.orders import Phase, Stat
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.deriving import enriched_facts, unlinked_reasons
@@ -38,6 +39,7 @@ def statistics(work: Work) -> dict[str, Stat]:
         "paymentDetails": work.details["payment_details"],
         "fewestCalls": _fewest_calls(work),
         "secondsByPhase": dict(work.seconds),
+        **oddities(work),
     }
 
 

@@ -53,12 +53,16 @@ class CallCount:
     """Counts the calls of one run, by endpoint and outcome; told from any thread."""
 
     calls: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    vendor_clock: tuple[str, float] | None = None
+    """The Date of the latest answer, and when it was heard on the monotonic clock."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, call: Call, /) -> None:
         """Take note of one HTTP request."""
         with self._lock:
             self.calls[call.endpoint, call.outcome] += 1
+            if call.date:
+                self.vendor_clock = call.date, time.monotonic()
 
     @property
     def total(self) -> int:
@@ -79,6 +83,12 @@ class ListRead:
     distinct: int = 0
     record_count: int | None = None
     is_read_to_end: bool = False
+    is_resumed: bool = False
+    """An earlier walk's pages were not read again, so this one alone has not met every record."""
+    is_twice_the_same: bool = False
+    """Two complete reads met the same records, whatever recordCount says."""
+    has_older_row: bool = False
+    """A range is proven by a row beyond it, or by the list's own end."""
 
 
 @dataclass
@@ -98,7 +108,10 @@ class Work:
     merged: dict[Phase, Merged] = field(default_factory=dict[Phase, Merged])
     details: Counter[str] = field(default_factory=Counter[str])
     """Single records asked for, by stream."""
+    unknown_statuses: Counter[str] = field(default_factory=Counter[str])
     refused: int = 0
+    vanished: int = 0
+    """Payments that MX lists no more."""
     notes: list[str] = field(default_factory=list[str])
     """What is missing from the warehouse, or unproven, in words for a person."""
     invoices_forbidden: bool = False
@@ -142,7 +155,7 @@ class Work:
     @property
     def scope(self) -> PaymentIds:
         """The payments that this sync speaks of; None means all of the merchant's."""
-        return self.payments.ids if self.order.mode == "latest" else None
+        return self.payments.ids if self.order.mode in ("latest", "range") else None
 
     @property
     def met(self) -> PaymentIds:

@@ -17,6 +17,7 @@ import uvicorn
 from mx_pipeline.synthetic_mx import arranging, arranging_invoices
 from mx_pipeline.synthetic_mx.behaviour import Behaviour, FixedAnswer, Rule
 from mx_pipeline.synthetic_mx.keys import KeyPair
+from mx_pipeline.synthetic_mx.listing import Endpoint, whole_list
 from mx_pipeline.synthetic_mx.serve import config_for
 from mx_pipeline.synthetic_mx.truth import truth_of
 from mx_pipeline.synthetic_mx.world import DEFAULT_AS_OF, DEFAULT_DAYS, World
@@ -31,9 +32,11 @@ class _Server(uvicorn.Server):
     """Tells its loop, and leaves signals to the process it lives in."""
 
     loop: AbstractEventLoop | None = None
+    thread: threading.Thread | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = get_running_loop()
+        self.thread = threading.current_thread()
         await super().startup(sockets)
 
     @contextmanager
@@ -152,6 +155,10 @@ class SyntheticMx:
     def truth(self, merchant_id: int) -> list[dict[str, Any]]:
         return self._do(lambda: list(truth_of(self._merchant(merchant_id))))
 
+    def whole_list(self, merchant_id: int, endpoint: Endpoint) -> list[dict[str, Any]]:
+        """Every row that the list `payments` or `invoices` would show now, newest first."""
+        return self._do(lambda: whole_list(self._merchant(merchant_id), endpoint))
+
     def calls(self, merchant_id: int | None = None) -> dict[str, Any]:
         return self._do(lambda: self._world.calls.told(merchant_id))
 
@@ -165,9 +172,11 @@ class SyntheticMx:
         return self._world.merchant(merchant_id)
 
     def _do(self, verb: Callable[[], Result]) -> Result:
-        """Run on the server's loop and wait for it."""
+        """Run on the server's loop and wait for it; a rule, which runs there, acts at once."""
         loop = self._server.loop
         assert loop is not None
+        if threading.current_thread() is self._server.thread:
+            return verb()
         done: Future[Result] = Future()
 
         def run() -> None:

@@ -4,7 +4,7 @@ Pages of payments and invoices, newest first: limit, offset and the date filters
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ from mx_pipeline.synthetic_mx.merchant import Merchant
 from mx_pipeline.synthetic_mx.wire_text import DAY_MS, epoch_ms, local_midnight, money
 
 Query = Mapping[str, str]
+Endpoint = Literal["payments", "invoices"]
 
 LARGEST_NUMBER: Final = 10**9
 _encoder = msgspec.json.Encoder()
@@ -45,6 +46,15 @@ def invoice_page(merchant: Merchant, query: Query, behaviour: Behaviour) -> byte
     return _encoder.encode(
         {"recordCount": last - first, "records": records, "totals": {"grandTotalAmount": money(total)}}
     )
+
+
+def whole_list(merchant: Merchant, endpoint: Endpoint) -> list[dict[str, Any]]:
+    """All rows, as the list shows them."""
+    if endpoint == "payments":
+        payments = merchant.payments.run(0, merchant.payments.count)[::-1]
+        return [payment_bodies.list_body(merchant, payment) for payment in payments]
+    invoices = merchant.invoices.run(0, merchant.invoices.count)[::-1]
+    return [invoice_bodies.list_body(merchant, invoice) for invoice in invoices]
 
 
 def payment_detail(merchant: Merchant, payment_id: int) -> bytes | None:

@@ -55,6 +55,20 @@ class Session:
         """The only row that the statement gives."""
         return self.run(page, name, **parameters).one()
 
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """What is done inside is undone alone if it fails; the transaction goes on."""
+        with translated():
+            nested = self.connection.begin_nested()
+        try:
+            yield
+        except BaseException:
+            with suppress(DBAPIError):
+                nested.rollback()
+            raise
+        with translated():
+            nested.commit()
+
     def column(self, page: str, name: str, /, **parameters: object) -> list[Any]:
         """The first column of all rows."""
         return list(self.run(page, name, **parameters).scalars())

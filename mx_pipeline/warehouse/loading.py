@@ -90,6 +90,13 @@ def set_aside(tenant: Tenant, refused: Sequence[RefusedRecord], *, run_id: int) 
         tenant.run("sync", "quarantine", refused=page, run_id=run_id)
 
 
+def refused_by_postgres(
+    stream: str, record: Payment | PaymentDetail | Invoice | InvoiceDetail, words: str
+) -> RefusedRecord:
+    """A record that passed every check of ours and that Postgres refuses all the same."""
+    return RefusedRecord(stream=stream, mx_id=record.mx_id, reason=words)
+
+
 def release(tenant: Tenant, stream: str, ids: Sequence[int]) -> None:
     """What has been taken in after all is no longer held in quarantine."""
     tenant.run("sync", "release", stream=stream, ids=list(ids))

@@ -9,10 +9,12 @@ import psycopg2
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mx_pipeline.errors import WarehouseError, WarehouseNotReady, WarehouseUnavailable
+from mx_pipeline.errors import RowRefused, WarehouseError, WarehouseNotReady, WarehouseUnavailable
 
 PASSING_CLASSES = ("08", "40", "53", "57")
 """SQLSTATE classes: connection, transaction rollback, resources, operator intervention."""
+BAD_VALUE_CLASS = "22"
+CONSTRAINT_CLASS = "23"
 LOCK_NOT_AVAILABLE = "55P03"
 NOT_READY_STATES = frozenset({"3D000", "3F000", "42P01", "42703", "42704"})
 """No such database, schema, table, column, role: the migration has not run."""
@@ -52,6 +54,11 @@ def _refusal(error: BaseException | None) -> WarehouseError:
         )
     if state is not None and (state.startswith(PASSING_CLASSES) or state == LOCK_NOT_AVAILABLE):
         return WarehouseUnavailable(f"Postgres could not do it now ({state}): {words}; try again")
+    if state is not None and state.startswith(BAD_VALUE_CLASS):
+        # Its words can quote the value ("invalid input syntax for type numeric: ...").
+        return RowRefused(f"Postgres refused a statement ({state}): a value in it cannot be stored")
+    if state is not None and state.startswith(CONSTRAINT_CLASS):
+        return RowRefused(f"Postgres refused a statement ({state}): {words}")
     return WarehouseError(f"Postgres refused a statement ({state}): {words}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, TypeAlias
 
 from mx_pipeline.errors import BadInput
@@ -26,11 +27,19 @@ class SyncRequest:
     asked_through: AskedThrough
     mode: str = "incremental"
     latest: int | None = None
+    since: date | None = None
+    until: date | None = None
+    """Days of the merchant's own calendar; `until` is not among them."""
     emergency: bool = False
     reason: str | None = None
 
     def check(self) -> None:
         """Raise BadInput where the limits of the source document are passed."""
+        if self.since and self.until and self.since >= self.until:
+            raise BadInput(
+                f"--since must be before --until, which is not itself among the days; {self.since} and {self.until} "
+                "were given"
+            )
         if self.latest is None:
             return
         most = MOST_LATEST_IN_EMERGENCY if self.emergency else MOST_LATEST
@@ -67,6 +76,8 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
         asked_through=request.asked_through,
         mode=request.mode,
         latest=request.latest,
+        since=request.since,
+        until=request.until,
         emergency=request.emergency,
         reason=request.reason,
         claimed_by=claimed_by,
@@ -84,6 +95,8 @@ def claim(tenant: Tenant, request_id: int, *, claimed_by: str) -> Claimed | None
         asked_through=row.asked_through,
         mode=row.mode,
         latest=row.latest,
+        since=row.since,
+        until=row.until,
         emergency=row.emergency,
         reason=row.reason,
     )

@@ -29,3 +29,10 @@ def column(url: str, statement: str, *parameters: object) -> list[Any]:
 def run(url: str, statement: str) -> None:
     with cursor_at(url) as cursor:
         cursor.execute(statement)
+
+
+def drop_database(url: str, name: str) -> None:
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True  # before the first cursor opens a transaction
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")

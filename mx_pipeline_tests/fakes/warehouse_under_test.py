@@ -71,7 +71,9 @@ class WarehouseUnderTest:
         """All rows of all tables as one text, but the tables whose name ends so."""
         tables = self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'mx'")
         wanted = [table for (table,) in tables if not table.endswith(but)]
-        return "\n".join(str(row) for table in wanted for row in self.rows(f"SELECT t::text FROM mx.{table} AS t"))
+        return "\n".join(
+            str(row) for table in wanted for row in self.rows(f"SELECT t::text FROM mx.{table} AS t")
+        )
 
     def damage(self, statement: str, **parameters: object) -> None:
         """What no role of ours could do."""

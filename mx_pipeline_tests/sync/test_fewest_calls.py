@@ -63,7 +63,9 @@ def test_a_list_that_tells_invoice_ids_needs_no_map(a_clinic: Callable[..., Clin
 
     assert report.outcome == "success", report.message
     assert clinic.mx.call_count(MERCHANT) == 1 + 5
-    assert clinic.rows("SELECT DISTINCT link_basis FROM mx.transactions WHERE has_invoice") == [("invoice_ids",)]
+    assert clinic.rows("SELECT DISTINCT link_basis FROM mx.transactions WHERE has_invoice") == [
+        ("invoice_ids",)
+    ]
 
 
 def test_one_old_invoice_far_down_the_list_is_asked_of_its_payment(a_clinic: Callable[..., Clinic]) -> None:

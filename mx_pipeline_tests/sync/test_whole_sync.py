@@ -9,7 +9,10 @@ from mx_pipeline.synthetic_mx import CANARIES, NAME_CANARY
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.sync.conftest import Clinic
 
-CHANGED = "SELECT max(changed_at) FROM (SELECT changed_at FROM mx.payments UNION SELECT changed_at FROM mx.invoice_documents) AS t"
+CHANGED = """
+    SELECT max(changed_at)
+      FROM (SELECT changed_at FROM mx.payments UNION SELECT changed_at FROM mx.invoice_documents) AS either
+"""
 
 
 def test_a_full_sync_holds_exactly_what_mx_holds(a_clinic: Callable[..., Clinic]) -> None:
@@ -90,7 +93,9 @@ def test_no_secret_and_no_name_gets_in_where_it_must_not(a_clinic: Callable[...,
     everything = clinic.warehouse.everything(but="_people")
 
     assert [canary for canary in (*CANARIES, NAME_CANARY) if canary in everything] == []
-    assert clinic.rows("SELECT count(*) > 0 FROM mx.payment_people WHERE customer_name IS NOT NULL") == [(True,)]
+    assert clinic.rows("SELECT count(*) > 0 FROM mx.payment_people WHERE customer_name IS NOT NULL") == [
+        (True,)
+    ]
 
 
 def test_what_is_derived_can_be_dropped_and_rebuilt_without_a_call(a_clinic: Callable[..., Clinic]) -> None:

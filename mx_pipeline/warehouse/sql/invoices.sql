@@ -6,6 +6,7 @@ SELECT stored.mx_invoice_id
     ON stored.merchant_id = :merchant_id
    AND stored.mx_invoice_id = page.mx_invoice_id
    AND stored.list_hash = page.content_hash
+   AND stored.vanished_at IS NULL
 
 -- name: merge_invoices
 -- Insert and refresh invoices from their list rows, with the people in them and the map from number to
@@ -56,9 +57,10 @@ WITH page AS MATERIALIZED (
            listed_total = excluded.listed_total,
            listed_quantity = excluded.listed_quantity,
            observed_at = excluded.observed_at,
+           vanished_at = NULL,
            changed_at = now()
      WHERE stored.observed_at <= excluded.observed_at
-       AND stored.list_hash IS DISTINCT FROM excluded.list_hash
+       AND (stored.list_hash IS DISTINCT FROM excluded.list_hash OR stored.vanished_at IS NOT NULL)
     RETURNING stored.mx_invoice_id, stored.invoice_number, (xmax = 0) AS is_new
 ), mapped AS (
     INSERT INTO mx.invoice_map (merchant_id, invoice_number, mx_invoice_id)
@@ -138,6 +140,7 @@ WITH page AS MATERIALIZED (
            detail_of_quantity = coalesce(stored.listed_quantity, excluded.detail_of_quantity),
            observed_at = excluded.observed_at,
            detail_observed_at = excluded.detail_observed_at,
+           vanished_at = NULL,
            changed_at = now()
      WHERE stored.observed_at <= excluded.observed_at
     RETURNING stored.mx_invoice_id, (xmax = 0) AS is_new
@@ -212,11 +215,20 @@ WITH page AS MATERIALIZED (
 SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
   FROM merged
 
+-- name: mark_vanished
+-- MX denied these invoices, twice. What is known of them stays.
+UPDATE mx.invoice_documents
+   SET vanished_at = now(), changed_at = now()
+ WHERE merchant_id = :merchant_id
+   AND mx_invoice_id = ANY (CAST(:ids AS bigint[]))
+   AND vanished_at IS NULL
+
 -- name: invoices_held
 -- How many invoices we hold for the merchant, and the sum of their totals; of these ids where given.
 SELECT count(*) AS held, coalesce(sum(total_amount), 0) AS total
   FROM mx.invoice_documents
  WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
    AND (CAST(:ids AS bigint[]) IS NULL OR mx_invoice_id = ANY (CAST(:ids AS bigint[])))
 
 -- name: invoice_ids_held
@@ -224,6 +236,7 @@ SELECT count(*) AS held, coalesce(sum(total_amount), 0) AS total
 SELECT mx_invoice_id
   FROM mx.invoice_documents
  WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
 
 -- name: remember_misses
 -- These numbers are not in the invoice list, which was read to its end and held that many records.
@@ -234,3 +247,11 @@ SELECT :merchant_id, number, :record_count
     ON CONFLICT (merchant_id, invoice_number) DO UPDATE
    SET record_count = excluded.record_count, sought_at = now()
  WHERE stored.record_count <> excluded.record_count
+
+-- name: invoices_vanished
+-- MX lists them no more. They stay, and so do the product lines that payments got from them.
+UPDATE mx.invoice_documents
+   SET vanished_at = now(), changed_at = now()
+ WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
+   AND mx_invoice_id = ANY (CAST(:ids AS bigint[]))

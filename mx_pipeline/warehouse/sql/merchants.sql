@@ -19,6 +19,21 @@ UPDATE mx.mx_merchant_configs
  WHERE merchant_id = :merchant_id
 RETURNING merchant_id
 
+-- name: limits
+SELECT calls_in_flight, calls_per_second::float8 AS calls_per_second, delay_seconds::float8 AS delay_seconds,
+       calls_per_day
+  FROM mx.mx_merchant_configs
+ WHERE merchant_id = :merchant_id
+
+-- name: set_limits
+-- The whole of what a person may set; what stays as it is comes as it was.
+UPDATE mx.mx_merchant_configs
+   SET calls_in_flight = :calls_in_flight, calls_per_second = :calls_per_second,
+       delay_seconds = :delay_seconds, calls_per_day = :calls_per_day,
+       timezone = coalesce(CAST(:timezone AS text), timezone), updated_at = now()
+ WHERE merchant_id = :merchant_id
+RETURNING merchant_id
+
 -- name: refuse_credentials
 -- The vendor does not know this key any more; nothing is asked with it until it changes.
 UPDATE mx.mx_merchant_configs

@@ -6,6 +6,7 @@ SELECT stored.mx_payment_id
     ON stored.merchant_id = :merchant_id
    AND stored.mx_payment_id = page.mx_payment_id
    AND stored.list_hash = page.content_hash
+   AND stored.vanished_at IS NULL
 
 -- name: merge_payments
 -- Insert new payments and refresh changed ones, with the people in them, in one round trip. News that
@@ -43,9 +44,10 @@ WITH page AS MATERIALIZED (
            payload = excluded.payload,
            list_hash = excluded.list_hash,
            observed_at = excluded.observed_at,
+           vanished_at = NULL,
            changed_at = now()
      WHERE stored.observed_at <= excluded.observed_at
-       AND stored.list_hash IS DISTINCT FROM excluded.list_hash
+       AND (stored.list_hash IS DISTINCT FROM excluded.list_hash OR stored.vanished_at IS NOT NULL)
     RETURNING stored.mx_payment_id, (xmax = 0) AS is_new
 ), people AS (
     INSERT INTO mx.payment_people AS stored (merchant_id, mx_payment_id, customer_name, customer_code)
@@ -125,10 +127,69 @@ SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is
 SELECT count(*) AS held, coalesce(sum(amount), 0) AS total
   FROM mx.payments
  WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
    AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
 
--- name: payment_ids_held
--- Every payment id that we hold for the merchant.
+-- name: payments_of_days
+-- The payments that we hold in [since, until).
 SELECT mx_payment_id
   FROM mx.payments
  WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
+   AND (CAST(:since AS timestamptz) IS NULL OR created >= CAST(:since AS timestamptz))
+   AND (CAST(:until AS timestamptz) IS NULL OR created < CAST(:until AS timestamptz))
+
+-- name: payment_ids_held
+-- Every payment id that we hold for the merchant and MX still lists.
+SELECT mx_payment_id
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
+
+-- name: payment_at
+-- Which payment stands at this place of our list, newest first.
+SELECT mx_payment_id
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
+ ORDER BY created DESC, mx_payment_id DESC
+OFFSET :place
+ LIMIT 1
+
+-- name: payments_set_aside
+-- Payments that are in quarantine and nowhere else.
+SELECT quarantined.mx_id
+  FROM mx.quarantine AS quarantined
+ WHERE quarantined.merchant_id = :merchant_id
+   AND quarantined.stream = 'payments'
+   AND quarantined.released_at IS NULL
+   AND NOT EXISTS (SELECT FROM mx.payments AS payment
+                    WHERE payment.merchant_id = :merchant_id
+                      AND payment.vanished_at IS NULL
+                      AND payment.mx_payment_id = quarantined.mx_id)
+
+-- name: payments_vanished
+-- MX lists them no more. They stay, with their history; nothing counts or shows them.
+UPDATE mx.payments
+   SET vanished_at = now(), changed_at = now()
+ WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
+   AND mx_payment_id = ANY (CAST(:ids AS bigint[]))
+
+-- name: open_payments
+-- Payments that can still change though they are older than the look-back: not settled, not ended. With
+-- how many rows of the newest-first list one must read to meet the oldest of them.
+SELECT array_agg(mx_payment_id ORDER BY mx_payment_id) AS ids,
+       min(created) AS oldest,
+       (SELECT count(*) FROM mx.payments AS newer
+         WHERE newer.merchant_id = :merchant_id AND newer.vanished_at IS NULL
+           AND newer.created >= min(payment.created)) AS rows_to_oldest,
+       (SELECT count(*) FROM mx.payments AS newer
+         WHERE newer.merchant_id = :merchant_id AND newer.vanished_at IS NULL
+           AND newer.created >= :look_back_to) AS rows_in_look_back
+  FROM mx.payments AS payment
+ WHERE merchant_id = :merchant_id
+   AND created < :look_back_to
+   AND created >= :no_older_than
+   AND vanished_at IS NULL
+   AND status NOT IN ('Settled', 'Voided', 'Declined', 'Chargedback')

@@ -57,6 +57,7 @@ CREATE TABLE mx.payments (
     observed_at          timestamptz NOT NULL,
     detail_observed_at   timestamptz,
     changed_at           timestamptz NOT NULL DEFAULT now(),
+    vanished_at          timestamptz,
     PRIMARY KEY (merchant_id, mx_payment_id)
 );
 CREATE INDEX payments_newest_first ON mx.payments (merchant_id, created DESC, mx_payment_id DESC);
@@ -144,6 +145,7 @@ CREATE TABLE mx.invoice_documents (
     observed_at         timestamptz NOT NULL,
     detail_observed_at  timestamptz,
     changed_at          timestamptz NOT NULL DEFAULT now(),
+    vanished_at         timestamptz,
     PRIMARY KEY (merchant_id, mx_invoice_id)
 );
 CREATE INDEX invoice_documents_by_number ON mx.invoice_documents (merchant_id, invoice_number);
@@ -342,8 +344,10 @@ CREATE TABLE mx.sync_requests (
     request_id      bigint GENERATED ALWAYS AS IDENTITY,
     asked_by        text NOT NULL,
     asked_through   text NOT NULL CHECK (asked_through IN ('command', 'dagster', 'api', 'webhook', 'schedule')),
-    mode            text NOT NULL CHECK (mode IN ('incremental', 'latest', 'full')),
+    mode            text NOT NULL CHECK (mode IN ('incremental', 'latest', 'range', 'full')),
     latest          integer CHECK (latest BETWEEN 1 AND 1000),
+    since           date,
+    until           date,
     emergency       boolean NOT NULL DEFAULT false,
     reason          text,
     status          text NOT NULL DEFAULT 'asked' CHECK (status IN ('asked', 'claimed', 'done')),
@@ -358,6 +362,8 @@ CREATE TABLE mx.sync_requests (
     message         text,
     PRIMARY KEY (merchant_id, request_id),
     CHECK ((mode = 'latest') = (latest IS NOT NULL)),
+    CHECK ((mode = 'range') = (since IS NOT NULL OR until IS NOT NULL)),
+    CHECK (since < until),
     CHECK (latest <= 100 OR (emergency AND reason <> ''))
 );
 CREATE INDEX sync_requests_waiting ON mx.sync_requests (asked_at) WHERE status = 'asked';
@@ -385,9 +391,12 @@ CREATE TABLE mx.sync_state (
     merchant_id       bigint NOT NULL REFERENCES mx.mx_merchant_configs,
     stream            text NOT NULL CHECK (stream IN ('payments', 'invoices', 'enriched_transactions')),
     run_id            bigint,
-    position          bigint NOT NULL DEFAULT 0,
+    position          bigint NOT NULL DEFAULT 0 CHECK (position >= 0),
+    walk_open         boolean NOT NULL DEFAULT false,
     record_count      bigint,
     walked_at         timestamptz,
+    daily_at          timestamptz,
+    weekly_at         timestamptz,
     derived_through   timestamptz,
     completed_at      timestamptz,
     last_outcome      text,
@@ -533,7 +542,8 @@ SELECT md5('payment/' || payment.merchant_id || '/' || payment.mx_payment_id)::u
   FROM mx.payments AS payment
   LEFT JOIN mx.enriched_transactions AS enriched USING (merchant_id, mx_payment_id)
   LEFT JOIN mx.payment_people AS person USING (merchant_id, mx_payment_id)
-  LEFT JOIN mx.transaction_workflow AS workflow USING (merchant_id, mx_payment_id);
+  LEFT JOIN mx.transaction_workflow AS workflow USING (merchant_id, mx_payment_id)
+ WHERE payment.vanished_at IS NULL;
 
 CREATE VIEW mx.invoices WITH (security_invoker = true) AS
 SELECT md5('invoice/' || invoice.merchant_id || '/' || invoice.mx_invoice_id)::uuid AS id,
@@ -573,7 +583,8 @@ SELECT md5('invoice/' || invoice.merchant_id || '/' || invoice.mx_invoice_id)::u
   FROM mx.invoice_documents AS invoice
   JOIN mx.mx_merchant_configs AS merchant USING (merchant_id)
   LEFT JOIN mx.invoice_people AS person USING (merchant_id, mx_invoice_id)
-  LEFT JOIN mx.invoice_workflow AS workflow USING (merchant_id, mx_invoice_id);
+  LEFT JOIN mx.invoice_workflow AS workflow USING (merchant_id, mx_invoice_id)
+ WHERE invoice.vanished_at IS NULL;
 
 -- Through the views people write workflow columns only; any other change is refused, not ignored.
 CREATE FUNCTION mx.write_transaction_workflow() RETURNS trigger

@@ -1,8 +1,9 @@
 -- name: ask
 -- Someone or something asks for a sync. `claimed_by` is set where the asker answers it itself.
 INSERT INTO mx.sync_requests
-       (merchant_id, asked_by, asked_through, mode, latest, emergency, reason, status, claimed_by, claimed_at)
-VALUES (:merchant_id, :asked_by, :asked_through, :mode, :latest, :emergency, :reason,
+       (merchant_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, status, claimed_by,
+        claimed_at)
+VALUES (:merchant_id, :asked_by, :asked_through, :mode, :latest, :since, :until, :emergency, :reason,
         CASE WHEN CAST(:claimed_by AS text) IS NULL THEN 'asked' ELSE 'claimed' END, :claimed_by,
         CASE WHEN CAST(:claimed_by AS text) IS NULL THEN NULL ELSE now() END)
 RETURNING request_id
@@ -14,10 +15,10 @@ UPDATE mx.sync_requests
  WHERE merchant_id = :merchant_id
    AND request_id = :request_id
    AND (status = 'asked' OR (status = 'claimed' AND claimed_by = :claimed_by))
-RETURNING request_id, asked_by, asked_through, mode, latest, emergency, reason
+RETURNING request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason
 
 -- name: request
-SELECT request_id, asked_by, asked_through, mode, latest, emergency, reason, status, attempt, claimed_by,
+SELECT request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, status, attempt, claimed_by,
        asked_at, claimed_at, finished_at, run_id, outcome, message
   FROM mx.sync_requests
  WHERE merchant_id = :merchant_id AND request_id = :request_id
@@ -79,20 +80,41 @@ SELECT run_id, request_id, mode, outcome, message, stats, started_at, finished_a
  WHERE merchant_id = :merchant_id AND run_id = :run_id
 
 -- name: keep_position
--- How far a list has been read and written; in the transaction of the page that it describes.
-INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, position, record_count, walked_at)
-VALUES (:merchant_id, :stream, :run_id, :position, :record_count, CASE WHEN :is_end THEN now() END)
+-- How far a list has been read and written; in the transaction of the page that it describes. Until the
+-- walk is closed, the next sync knows that this one was cut off, and where.
+INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, position, walk_open, record_count)
+VALUES (:merchant_id, :stream, :run_id, :position, true, :record_count)
     ON CONFLICT (merchant_id, stream) DO UPDATE
    SET run_id = excluded.run_id,
        position = excluded.position,
+       walk_open = true,
        record_count = excluded.record_count,
-       walked_at = coalesce(excluded.walked_at, stored.walked_at),
        updated_at = now()
 
--- name: was_walked
--- Has the payment list ever been read to its end? Until then an incremental sync reads on.
-SELECT EXISTS (SELECT FROM mx.sync_state
-                WHERE merchant_id = :merchant_id AND stream = 'payments' AND walked_at IS NOT NULL) AS was_walked
+-- name: close_walk
+-- The walk has come as far as it had to; the weekly tier is the whole list.
+INSERT INTO mx.sync_state AS stored
+       (merchant_id, stream, run_id, record_count, walked_at, daily_at, weekly_at)
+VALUES (:merchant_id, :stream, :run_id, :record_count, CASE WHEN :is_end THEN now() END,
+        CASE WHEN :is_daily THEN now() END, CASE WHEN :is_end THEN now() END)
+    ON CONFLICT (merchant_id, stream) DO UPDATE
+   SET run_id = excluded.run_id,
+       position = 0,
+       walk_open = false,
+       record_count = excluded.record_count,
+       walked_at = coalesce(excluded.walked_at, stored.walked_at),
+       daily_at = coalesce(excluded.daily_at, stored.daily_at),
+       weekly_at = coalesce(excluded.weekly_at, stored.weekly_at),
+       updated_at = now()
+
+-- name: standing
+-- What earlier syncs left of a list, and which tiers are due.
+SELECT coalesce(bool_or(walked_at IS NOT NULL), false) AS is_walked,
+       coalesce(max(position) FILTER (WHERE walk_open), 0) AS open_position,
+       coalesce(bool_and(daily_at < now() - interval '1 day'), true) AS daily_due,
+       coalesce(bool_and(weekly_at < now() - interval '7 days'), true) AS weekly_due
+  FROM mx.sync_state
+ WHERE merchant_id = :merchant_id AND stream = :stream
 
 -- name: keep_derived_through
 INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, derived_through)
@@ -131,6 +153,16 @@ SELECT :merchant_id, refused.stream, refused.mx_id, refused.reason,
     ON CONFLICT (merchant_id, stream, mx_id, reason) DO UPDATE
    SET attempts = held.attempts + 1, last_seen_at = now(), released_at = NULL, run_id = excluded.run_id
 
+-- name: denied_lately
+-- What the vendor denied when it was asked for, not long ago, and nothing has brought since.
+SELECT mx_id
+  FROM mx.quarantine
+ WHERE merchant_id = :merchant_id
+   AND stream = :stream
+   AND reason = :reason
+   AND released_at IS NULL
+   AND last_seen_at > now() - make_interval(hours => :hours)
+
 -- name: quarantined
 SELECT count(*) FROM mx.quarantine WHERE merchant_id = :merchant_id AND released_at IS NULL
 
@@ -144,11 +176,23 @@ UPDATE mx.quarantine
    AND mx_id = ANY (CAST(:ids AS bigint[]))
 
 -- name: count_calls
-INSERT INTO mx.api_usage AS stored (merchant_id, run_id, endpoint, outcome, calls)
-SELECT :merchant_id, :run_id, used.endpoint, used.outcome, used.calls
+-- The calls of a run so far, all of them each time, so that telling twice counts once; under the merchant's own
+-- day. What earlier days of a run that passes midnight have counted stays with them.
+INSERT INTO mx.api_usage AS stored (merchant_id, run_id, endpoint, outcome, day, calls)
+SELECT :merchant_id, :run_id, used.endpoint, used.outcome, today.day,
+       used.calls - coalesce((SELECT sum(earlier.calls)
+                                FROM mx.api_usage AS earlier
+                               WHERE earlier.merchant_id = :merchant_id
+                                 AND earlier.run_id = :run_id
+                                 AND earlier.endpoint = used.endpoint
+                                 AND earlier.outcome = used.outcome
+                                 AND earlier.day <> today.day), 0)
   FROM jsonb_to_recordset(CAST(:calls AS jsonb)) AS used (endpoint text, outcome text, calls bigint)
+ CROSS JOIN (SELECT (now() AT TIME ZONE timezone)::date AS day
+               FROM mx.mx_merchant_configs
+              WHERE merchant_id = :merchant_id) AS today
     ON CONFLICT (merchant_id, run_id, endpoint, outcome, day) DO UPDATE
-   SET calls = stored.calls + excluded.calls
+   SET calls = greatest(stored.calls, excluded.calls)
 
 -- name: certify
 INSERT INTO mx.certificates

@@ -1,0 +1,62 @@
+"""One merchant's way through its credential's budget, with the limits that are the merchant's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mx_pipeline.mx_api.pacing import Pace, Quota
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from mx_pipeline.mx_api.budget import Budget
+    from mx_pipeline.mx_api.calls import Call
+
+
+class MerchantGate:
+    """A `Gate`; it is its own slot, for a slot has nothing to remember."""
+
+    def __init__(
+        self, budget: Budget, *, ceiling: int, pace: Pace | None = None, quota: Quota | None = None
+    ) -> None:
+        """`ceiling`: of this merchant's calls in flight, whatever the budget would allow."""
+        self.budget = budget
+        self.pace = pace or Pace()
+        self.quota = quota
+        self.in_flight = 0
+        """Guarded by the budget's lock, as are pace and quota."""
+        self._ceiling = ceiling
+        budget.admit(ceiling)
+
+    @property
+    def ceiling(self) -> int:
+        """More of this merchant's requests are never in flight."""
+        return self._ceiling
+
+    def slot(self) -> MerchantGate:
+        """Wait on entering. Raises MxRateLimited where that would take too long."""
+        return self
+
+    def __enter__(self) -> Self:
+        """Wait for a place."""
+        self.budget.take(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self.budget.give(self)
+
+    def begin(self, now: float) -> None:
+        """A call goes out. Raises MxRateLimited where the quota is used up."""
+        if self.quota is not None:
+            self.quota.begin(now)
+        self.pace.begin(now)
+        self.in_flight += 1
+
+    def saw(self, call: Call) -> None:
+        """Learn from how a request ended."""
+        self.budget.saw(call)
+
+    def outlasts(self) -> bool:
+        """Whether there is an outage that is still worth waiting for."""
+        return self.budget.outlasts()

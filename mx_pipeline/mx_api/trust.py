@@ -1,0 +1,47 @@
+"""Whether MX takes our key: one refusal in mid-run is asked about once more, and then nothing is sent any more."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from mx_pipeline.errors import MxCredentialsRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class KeyTrust:
+    """What one client has learned of its key; shared by its threads."""
+
+    def __init__(self, *, recheck_seconds: float, sleep: Callable[[float], None]) -> None:
+        """`recheck_seconds`: how long to wait before asking once more."""
+        self._recheck_seconds = recheck_seconds
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._was_taken = False
+        self._refusal: str | None = None
+
+    def demand(self) -> None:
+        """Raise if MX has refused the key for good: a locked-out key is not helped by more calls."""
+        if self._refusal is not None:
+            raise MxCredentialsRefused(self._refusal)
+
+    def was_taken(self) -> None:
+        """An answer came: the key is good, so a refusal after it may be a slip of the vendor's."""
+        self._was_taken = True
+
+    def doubt(self, refusal: MxCredentialsRefused, again: Callable[[], T]) -> T:
+        """The answer to the same call, made again after a while, or MxCredentialsRefused. One at a time."""
+        with self._lock:
+            self.demand()
+            if self._was_taken:
+                self._sleep(self._recheck_seconds)
+                try:
+                    return again()
+                except MxCredentialsRefused as error:
+                    refusal = error
+            self._refusal = str(refusal)
+            raise refusal

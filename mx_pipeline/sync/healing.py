@@ -1,0 +1,102 @@
+"""Finds and mends what a walk has missed: where our payments and MX's part, or by reading the list whole."""
+
+from __future__ import annotations
+
+import math
+
+from mx_pipeline.mx_api.client import PAYMENTS_PER_PAGE
+from mx_pipeline.sync.lists import PAYMENTS
+from mx_pipeline.sync.work import ListRead, Work
+from mx_pipeline.warehouse.connections import Tenant
+
+HEALINGS_AT_MOST = 3
+"""Differences in more places than this are met with fewer calls by reading the whole list."""
+
+
+def heal_payments(work: Work) -> None:
+    """After a walk over all payments: mend until what we hold is what MX counts, or the whole list was read twice."""
+    if work.payments.record_count is None:
+        return
+    for _ in range(HEALINGS_AT_MOST):
+        if _is_enumerated(work) or _gap(work) == 0 or _whole_list_is_cheaper(work):
+            break
+        _mend_page(work, _place_of_difference(work))
+    if not _is_enumerated(work) and _gap(work):
+        _read_whole_list(work)
+    if not _is_enumerated(work):
+        return
+    if work.payments.distinct != work.payments.record_count:
+        first = set(work.payments.ids)
+        _read_whole_list(work)
+        work.payments.is_twice_the_same = first == set(work.payments.ids)
+    if work.payments.is_twice_the_same or work.payments.distinct == work.payments.record_count:
+        _mark_vanished(work)
+
+
+def _is_enumerated(work: Work) -> bool:
+    return work.payments.is_read_to_end and not work.payments.is_resumed
+
+
+def _gap(work: Work) -> int:
+    """Payments that MX counts and we do not hold; negative where we hold more. Those set aside are accounted for."""
+
+    def count(tenant: Tenant) -> int:
+        held: int = tenant.one("payments", "payments_held", ids=None).held
+        return held + len(tenant.column("payments", "payments_set_aside"))
+
+    return (work.payments.record_count or 0) - work.commit(count)
+
+
+def _whole_list_is_cheaper(work: Work) -> bool:
+    pages = _pages(work)
+    return pages <= math.log2(pages) + 1
+
+
+def _pages(work: Work) -> int:
+    return max(1, math.ceil((work.payments.record_count or 0) / PAYMENTS_PER_PAGE))
+
+
+def _place_of_difference(work: Work) -> int:
+    """The first page whose end stands elsewhere in our list than in MX's: log2(pages) calls for one row each."""
+    low, high = 0, _pages(work) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _is_same_at(work, middle * PAYMENTS_PER_PAGE):
+            low = middle
+        else:
+            high = middle - 1
+    return low * PAYMENTS_PER_PAGE
+
+
+def _is_same_at(work: Work, place: int) -> bool:
+    pages = work.client.list_payments(page_size=1, limit=1, offset=place)
+    theirs = next((record.mx_id for page in pages for record in page.records), None)
+    ours = work.commit(lambda tenant: tenant.run("payments", "payment_at", place=place).scalar())
+    return theirs == ours
+
+
+def _mend_page(work: Work, place: int) -> None:
+    pages = work.client.list_payments(limit=PAYMENTS_PER_PAGE, offset=place)
+    for page in pages:
+        PAYMENTS.write(work, pages, page, is_walk=False)
+    work.payments.is_read_to_end = False
+    work.payments.record_count = pages.record_count
+
+
+def _read_whole_list(work: Work) -> None:
+    work.payments = ListRead()
+    pages = work.client.list_payments()
+    for page in pages:
+        PAYMENTS.write(work, pages, page, is_walk=False)
+
+
+def _mark_vanished(work: Work) -> None:
+    met = set(work.payments.ids)
+
+    def mark(tenant: Tenant) -> int:
+        gone = [mx_id for mx_id in tenant.column("payments", "payment_ids_held") if mx_id not in met]
+        if gone:
+            tenant.run("payments", "payments_vanished", ids=gone)
+        return len(gone)
+
+    work.vanished += work.commit(mark)

@@ -1,0 +1,58 @@
+"""Walks a newest-first list down to where it may stop, and goes on where an earlier walk was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from mx_pipeline.mx_api.page import Page
+from mx_pipeline.mx_api.paging import Pages
+from mx_pipeline.sync.lists import ListStream, R, Standing
+from mx_pipeline.sync.work import Work
+from mx_pipeline.warehouse.loading import Merged
+
+LOOK_BACK = timedelta(days=7)
+"""Records younger than this are read again by every sync: payments settle or are voided within days."""
+OVERLAP_ROWS = 50
+"""Read again where a walk goes on: so many rows may have vanished above it meanwhile."""
+
+
+def walk(
+    work: Work, stream: ListStream[R], ask: Callable[[int], Pages[R]], standing: Standing
+) -> Iterator[tuple[Page[R], Merged]]:
+    """Page by page, each already written. The caller leaves when `may_stop` and its own wish say so.
+
+    A walk that was cut off goes on where it was: what had come since is read from the top first. Whether
+    anything slipped through is for the certificate to say. `ask` starts a walk at an offset.
+    """
+    start = 0
+    if standing.open_position and (work.order.mode == "full" or not standing.is_walked):
+        arrived = _read_top(work, stream, ask(0))
+        start = max(0, standing.open_position + arrived - OVERLAP_ROWS)
+        stream.read(work).is_resumed = True
+    pages = ask(start)
+    for page in pages:
+        yield page, stream.write(work, pages, page)
+
+
+def may_stop(page: Page[R], merged: Merged, standing: Standing, older_than: datetime) -> bool:
+    """All of the page is known, unchanged and older than the horizon, and no earlier walk was cut off below it."""
+    dates = [record.created for record in page.records if record.created is not None]
+    return (
+        standing.is_walked
+        and bool(dates)
+        and not merged.changed
+        and not page.refused
+        and page.offset + page.received >= standing.open_position
+        and max(dates) < older_than
+    )
+
+
+def _read_top(work: Work, stream: ListStream[R], pages: Pages[R]) -> int:
+    arrived = 0
+    for page in pages:
+        merged = stream.write(work, pages, page, is_walk=False)
+        arrived += merged.inserted
+        if merged.inserted < len(page.records):
+            break
+    return arrived

@@ -1,0 +1,103 @@
+"""One sync of a merchant at a time, and a process that slept too long writes nothing any more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from mx_pipeline.errors import LeaseLost, MerchantBusy
+from mx_pipeline.sync.lease import leased
+from mx_pipeline.warehouse.leases import LEASE_SECONDS, hold_lease, renew_lease, take_lease
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
+from mx_pipeline_tests.sync.conftest import Clinic
+
+EXPIRED = "UPDATE mx.sync_leases SET expires_at = now() - interval '1 second'"
+
+
+def test_a_second_holder_waits_and_then_says_who_is_busy(warehouse: WarehouseUnderTest) -> None:
+    warehouse.has_merchant()
+
+    with (
+        leased(warehouse.loader, MERCHANT, holder="the first"),
+        pytest.raises(MerchantBusy, match="the first"),
+        leased(warehouse.loader, MERCHANT, holder="the second", wait_seconds=0.1),
+    ):
+        pass
+
+
+def test_a_lease_that_is_given_back_is_free_at_once(warehouse: WarehouseUnderTest) -> None:
+    warehouse.has_merchant()
+
+    with leased(warehouse.loader, MERCHANT, holder="the first") as first:
+        pass
+    with leased(warehouse.loader, MERCHANT, holder="the second", wait_seconds=0) as second:
+        pass
+
+    assert second > first
+
+
+def test_p16_a_zombie_is_fenced_off_by_its_older_token(warehouse: WarehouseUnderTest) -> None:
+    warehouse.has_merchant()
+    with warehouse.loader.merchant(MERCHANT) as tenant:
+        zombie = take_lease(tenant, holder="zombie") or 0
+    warehouse.damage(EXPIRED)
+    with warehouse.loader.merchant(MERCHANT) as tenant:
+        assert take_lease(tenant, holder="heir") == zombie + 1
+
+    for act in (hold_lease, renew_lease):
+        with pytest.raises(LeaseLost), warehouse.loader.merchant(MERCHANT) as tenant:
+            act(tenant, zombie)
+
+
+def test_p16_a_sync_that_lost_its_lease_writes_nothing_more(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic(payments=300)
+    clinic.mx.behaves(MERCHANT, latency_ms=20)
+    stolen = threading.Event()
+
+    def steal() -> None:
+        while not stolen.wait(0.05):
+            with suppress(Exception):
+                if clinic.rows("SELECT count(*) FROM mx.invoice_documents WHERE raw_data IS NOT NULL")[0][0]:
+                    clinic.warehouse.damage("UPDATE mx.sync_leases SET token = token + 1, holder = 'heir'")
+                    return
+
+    thief = threading.Thread(target=steal)
+    thief.start()
+    report = clinic.sync("full")
+    stolen.set()
+    thief.join()
+    clinic.mx.behaves(MERCHANT, latency_ms=0)
+
+    assert report.outcome == "failed"
+    assert "taken" in report.message
+    assert clinic.rows("SELECT count(*) FROM mx.enriched_transactions") == [(0,)]
+
+
+def test_p18_leases_run_by_the_database_clock(warehouse: WarehouseUnderTest) -> None:
+    warehouse.has_merchant()
+    with warehouse.loader.merchant(MERCHANT) as tenant:
+        take_lease(tenant, holder="someone")
+
+    assert warehouse.value(
+        "SELECT expires_at BETWEEN now() + interval '20 s' AND now() + interval '31 s' FROM mx.sync_leases"
+    )
+
+
+def test_whoever_takes_over_closes_the_lost_run(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic(payments=50)
+    clinic.warehouse.damage(
+        "INSERT INTO mx.sync_runs (merchant_id, mode) VALUES (:merchant_id, 'full')", merchant_id=MERCHANT
+    )
+
+    clinic.sync("full")
+
+    assert clinic.rows(
+        "SELECT outcome, message LIKE '%process was lost%' FROM mx.sync_runs ORDER BY run_id"
+    ) == [
+        ("failed", True),
+        ("success", False),
+    ]
