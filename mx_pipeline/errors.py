@@ -9,6 +9,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
       - MxBadResponse            ... the body was cut short or is not JSON
       - MxMaintenance            ... a web page came instead of an answer
       - MxRateLimited            ... until `retry_after_seconds` have passed
+      - MxOutage                 ... for nobody: it fails every call, so none is sent
     + MxRejected               ... and never will for this request
       - MxCredentialsRefused     ... nor for any other with this key
       - MxForbidden              ... this key's role may not ask for it
@@ -16,6 +17,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
       - MxContractBroken         ... the answer is not of the documented shape
   x WarehouseError           Postgres refused a statement
     + WarehouseUnavailable     ... this time: no connection, a lock, a restart
+      - WarehouseSlow            ... it took too long; a smaller batch may pass
     + WarehouseNotReady        ... until someone migrates it or gives it its key
     + RowRefused               ... because of a value in it; the same without that record may pass
     + UnsafeRole               ... this login bypasses row-level security
@@ -77,7 +79,7 @@ class MxMaintenance(MxUnavailable):
 
 
 class MxRateLimited(MxUnavailable):
-    """The vendor asks for fewer calls, or we hold back ourselves: after its failures, or at a quota's end."""
+    """The vendor asks for fewer calls, or our own quota of calls is used up."""
 
     code = "mx_rate_limited"
 
@@ -85,6 +87,12 @@ class MxRateLimited(MxUnavailable):
         """`retry_after_seconds`: how long to ask nothing, as the answer says or as we know; None where neither does."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class MxOutage(MxUnavailable):
+    """The vendor has failed every call for longer than anybody should wait, so this one was not sent."""
+
+    code = "mx_outage"
 
 
 class MxRejected(MxApiError):
@@ -127,6 +135,12 @@ class WarehouseUnavailable(WarehouseError):
     """Postgres cannot be reached, or is busy with something that passes."""
 
     code = "warehouse_unavailable"
+
+
+class WarehouseSlow(WarehouseUnavailable):
+    """A statement ran into its time limit, or somebody cancelled it."""
+
+    code = "db_slow"
 
 
 class WarehouseNotReady(WarehouseError):

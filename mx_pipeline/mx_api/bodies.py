@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mx_pipeline.errors import MxBadResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mx_pipeline.mx_api.exchange import Body
 
 READ_BYTES = 262_144
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -16,15 +18,7 @@ GZIP_WITH_HEADER = 31
 """zlib's `wbits` for a gzip member, whose length and checksum zlib then verifies."""
 
 
-class Raw(Protocol):
-    """The unread body, as urllib3 has it."""
-
-    def read(self, amt: int, decode_content: bool | None = None) -> bytes:  # noqa: FBT001  (urllib3's signature)
-        """Up to that many bytes; none at the end. Raises if the body is shorter than announced."""
-        ...
-
-
-def read_body(raw: Raw, headers: Mapping[str, str], *, cap_bytes: int, asked: str) -> bytes:
+def read_body(raw: Body, headers: Mapping[str, str], *, cap_bytes: int, asked: str) -> bytes:
     """The decoded body in UTF-8."""
     encoding = headers.get("Content-Encoding", "").strip().lower()
     if encoding in ("gzip", "x-gzip"):
@@ -38,10 +32,10 @@ def read_body(raw: Raw, headers: Mapping[str, str], *, cap_bytes: int, asked: st
     return _in_utf8(body, headers.get("Content-Type", ""), asked).removeprefix(UTF8_BOM)
 
 
-def _plain(raw: Raw, cap_bytes: int, asked: str) -> bytes:
+def _plain(raw: Body, cap_bytes: int, asked: str) -> bytes:
     parts: list[bytes] = []
     size = 0
-    while part := raw.read(READ_BYTES, False):  # noqa: FBT003  (decode_content)
+    while part := raw.read(READ_BYTES):
         parts.append(part)
         size += len(part)
         if size > cap_bytes:
@@ -49,12 +43,12 @@ def _plain(raw: Raw, cap_bytes: int, asked: str) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _unzipped(raw: Raw, cap_bytes: int, asked: str) -> bytes:
+def _unzipped(raw: Body, cap_bytes: int, asked: str) -> bytes:
     unzip = zlib.decompressobj(GZIP_WITH_HEADER)
     parts: list[bytes] = []
     room = cap_bytes + 1
     try:
-        while packed := raw.read(READ_BYTES, False):  # noqa: FBT003  (decode_content)
+        while packed := raw.read(READ_BYTES):
             if unzip.eof:
                 raise MxBadResponse(
                     f"{asked}: more bytes came after the end of MX's gzip; nothing of it was used."

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from mx_pipeline.errors import MxRateLimited
+from mx_pipeline.errors import MxOutage, MxRateLimited
 from mx_pipeline.mx_api.breaker import Breaker
 from mx_pipeline.mx_api.level import Level
 
@@ -60,6 +60,11 @@ class Budget:
         """How many calls the vendor seems to bear, in all processes together."""
         return self._level.value
 
+    @property
+    def share(self) -> int:
+        """How many of them may be this process's."""
+        return self._level.share
+
     def admit(self, ceiling: int) -> None:
         """One more merchant uses the credential."""
         with self._changed:
@@ -67,7 +72,7 @@ class Budget:
             self._level.ceiling = max(self._level.ceiling, ceiling)
 
     def take(self, gate: MerchantGate) -> None:
-        """Wait for a place. Raises MxRateLimited where that would take longer than anybody should wait."""
+        """Wait for a place. Raises MxRateLimited or MxOutage where nobody should wait so long."""
         with self._changed:
             now = time.monotonic()
             while (wait := self._wait_seconds(gate, now)) > 0:
@@ -127,12 +132,9 @@ class Budget:
     def _wait_for_probe(self, now: float) -> float:
         left = self._breaker.outage_began_at + self._limits.outage_patience_seconds - now
         if left <= 0:
-            raise MxRateLimited(
+            raise MxOutage(
                 f"MX has answered no call with this key for {now - self._breaker.outage_began_at:.0f} s. "
-                "What is missing is asked for by the next sync.",
-                # Longer than any call waits, so nobody tries again at once.
-                retry_after_seconds=1
-                + max(self._limits.retry_after_cap_seconds, self._limits.outage_patience_seconds),
+                "Try again later; the next sync goes on from here."
             )
         if self._may_probe:
             return 0

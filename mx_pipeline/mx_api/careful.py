@@ -25,6 +25,8 @@ from mx_pipeline.mx_api.values import (
 from mx_pipeline.records import PURCHASE_KEYS_KEPT, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mx_pipeline.mx_api.drift import Drift
     from mx_pipeline.mx_api.shapes import Field, Shape
 
@@ -73,6 +75,11 @@ def purchases_as_sent(lines: object) -> tuple[dict[str, Json], ...]:
         for line in cast("list[object]", lines)
         if isinstance(line, dict)
     )
+
+
+def known_keys_of(lines: Iterable[dict[str, Json]]) -> tuple[dict[str, Json], ...]:
+    """The same for lines in which nothing is to be replaced or refused."""
+    return tuple({key: line[key] for key in line if key in PURCHASE_KEYS_KEPT} for line in lines)
 
 
 def _value(value: object, field: Field, drift: Drift, path: str) -> object:

@@ -124,7 +124,12 @@ class MxClient:
         return counts, sum(each.drift.replaced for each in streams)
 
     def list_payments(
-        self, *, page_size: int = PAYMENTS_PER_PAGE, limit: int | None = None, offset: int = 0
+        self,
+        *,
+        page_size: int = PAYMENTS_PER_PAGE,
+        limit: int | None = None,
+        offset: int = 0,
+        pages_ahead: int = 0,
     ) -> Pages[Payment]:
         """The payments, newest first; nothing is asked before the first page is taken."""
         return Pages(
@@ -133,10 +138,16 @@ class MxClient:
             page_size=page_size,
             limit=limit,
             offset=offset,
+            pages_ahead=pages_ahead,
         )
 
     def list_invoices(
-        self, *, page_size: int = INVOICES_PER_PAGE, limit: int | None = None, offset: int = 0
+        self,
+        *,
+        page_size: int = INVOICES_PER_PAGE,
+        limit: int | None = None,
+        offset: int = 0,
+        pages_ahead: int = 0,
     ) -> Pages[Invoice]:
         """The invoices, newest first; nothing is asked before the first page is taken."""
         return Pages(
@@ -145,6 +156,7 @@ class MxClient:
             page_size=page_size,
             limit=limit,
             offset=offset,
+            pages_ahead=pages_ahead,
         )
 
     def get_payment(self, payment_id: int) -> PaymentDetail | RefusedRecord:

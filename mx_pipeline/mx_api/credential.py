@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 
-from requests.structures import CaseInsensitiveDict
-
 USER_AGENT = "mx_pipeline"
 
 
@@ -16,14 +14,16 @@ class Credential:
         """The Authorization is computed once; the secret may hold `/`, `+`, `=` and even `:`."""
         pair = base64.b64encode(f"{consumer_key}:{consumer_secret}".encode()).decode("ascii")
         self._secrets = tuple(word for word in (pair, consumer_secret, consumer_key) if word)
-        self.headers = _Headers(
-            {
-                "Authorization": f"Basic {pair}",
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": USER_AGENT,
-            }
+        self._headers = (
+            f"Authorization: Basic {pair}\r\n"
+            "Accept: application/json\r\n"
+            "Accept-Encoding: gzip\r\n"
+            f"User-Agent: {USER_AGENT}\r\n\r\n"
         )
+
+    def request(self, host: str, path_and_query: str) -> Request:
+        """A GET with this credential, for that host and port."""
+        return Request(path_and_query, f" HTTP/1.1\r\nHost: {host}\r\n{self._headers}".encode("ascii"))
 
     def hide_in(self, text: str) -> str:
         """The text without the secrets, should the vendor repeat one in an error."""
@@ -36,7 +36,19 @@ class Credential:
         return "Credential(…)"
 
 
-class _Headers(CaseInsensitiveDict[str]):
+class Request:
+    """One GET as it goes over the wire; it holds the Authorization, so it shows nothing."""
+
+    __slots__ = ("_path_and_query", "_rest")
+
+    def __init__(self, path_and_query: str, rest: bytes) -> None:
+        """`rest`: all that follows the path."""
+        self._path_and_query, self._rest = path_and_query, rest
+
+    def wire_bytes(self) -> bytes:
+        """For the socket, and for nothing else. Raises UnicodeEncodeError for a path that is not ASCII."""
+        return b"GET %s%s" % (self._path_and_query.encode("ascii"), self._rest)
+
     def __repr__(self) -> str:
-        """Names only: tracebacks with locals are read by people, too."""
-        return f"_Headers({', '.join(self)})"
+        """Only where it goes."""
+        return f"Request({self._path_and_query})"

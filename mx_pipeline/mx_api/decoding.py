@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import msgspec
 
 from mx_pipeline.errors import MxContractBroken
-from mx_pipeline.mx_api.careful import Tree, convert, parse, purchases_as_sent
+from mx_pipeline.mx_api.careful import Tree, convert, known_keys_of, parse, purchases_as_sent
 from mx_pipeline.mx_api.drift import Drift
 from mx_pipeline.mx_api.envelope import parsed
 from mx_pipeline.mx_api.shapes import Shape, shape_of
 from mx_pipeline.mx_api.soundness import LooseNumbers, Soundness
 from mx_pipeline.mx_api.values import CannotTakeIn, whole
-from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
+from mx_pipeline.records import Invoice, InvoiceDetail, Json, Payment, PaymentDetail, RefusedRecord
 
 if TYPE_CHECKING:
     from mx_pipeline.mx_api.answers import Answer, Asked
@@ -40,7 +40,7 @@ LOOKED_INTO_EVERY = 100
 
 
 class _Lines(msgspec.Struct):
-    purchases: list[dict[str, object]] | None = None
+    purchases: list[dict[str, Json]] | None = None
 
 
 def _decimal(text: str) -> Decimal:
@@ -144,7 +144,9 @@ class Decoding(Generic[R]):
         lines = _lines.decode(raw).purchases or []
         if raw.count(b'"totalAmount"') > len(lines) + 1:
             raise CannotTakeIn("purchases: may have a key twice")
-        msgspec.structs.force_setattr(record, "purchases_as_sent", purchases_as_sent(lines))
+        # Without an escape there is nothing that Postgres could not store, and `_decimal` has seen the numbers.
+        as_sent = purchases_as_sent(lines) if b"\\u" in raw else known_keys_of(lines)
+        msgspec.structs.force_setattr(record, "purchases_as_sent", as_sent)
 
     def _carefully(self, tree: object) -> R | RefusedRecord:
         try:

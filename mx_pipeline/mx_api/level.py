@@ -50,10 +50,13 @@ class Level:
         self.halved_to, self.grown = self.value, 0.0
         return True
 
-    def learn(self, value: float, *, users: int, rank: int) -> None:
+    def learn(self, value: float, now: float, *, users: int, rank: int) -> None:
         """Take over what all processes agree on; what they have not been told yet still counts."""
         if self.halved_to is not None:
             value = min(value, self.halved_to)
+        elif value < self.value - self.grown - ROUNDING:
+            # Another process halved it, for our calls that are under way as well.
+            self._halved_at = now
         self.value = max(LEAST, value, min(float(self.ceiling), value + self.grown))
         self.users, self.rank = users, rank
 

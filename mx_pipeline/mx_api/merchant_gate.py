@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from mx_pipeline.mx_api.pacing import Pace, Quota
@@ -34,7 +35,7 @@ class MerchantGate:
         return self._ceiling
 
     def slot(self) -> MerchantGate:
-        """Wait on entering. Raises MxRateLimited where that would take too long."""
+        """Wait on entering. Raises MxRateLimited or MxOutage where that would take too long."""
         return self
 
     def __enter__(self) -> Self:
@@ -52,6 +53,12 @@ class MerchantGate:
             self.quota.begin(now)
         self.pace.begin(now)
         self.in_flight += 1
+
+    def resumes_in(self) -> float:
+        """Seconds until this merchant's next call may go out; 0 where it may now."""
+        now = time.monotonic()
+        spent = self.quota is not None and self.quota.used >= self.quota.calls_per_day
+        return max(self.budget.resumes_in(), self.quota.resets_at - now if self.quota and spent else 0.0)
 
     def saw(self, call: Call) -> None:
         """Learn from how a request ended."""

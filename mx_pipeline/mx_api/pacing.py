@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from mx_pipeline.errors import MxRateLimited
+
+logger = logging.getLogger(__name__)
 
 SECONDS_A_DAY = 86_400
 WARN_FROM = 0.8
@@ -34,7 +38,14 @@ class Quota:
         self.used = used
         """Before this run, and by it."""
         self.resets_at = resets_at
-        self.warning: str | None = self._warn()
+        self._has_warned = False
+
+    @property
+    def warning(self) -> str | None:
+        """Words for a person, once most of it is used."""
+        if self.used < self.calls_per_day * WARN_FROM:
+            return None
+        return f"{self.used} of the {self.calls_per_day} calls that this merchant may cost today are used"
 
     def begin(self, now: float) -> None:
         """Count a call that begins. Raises MxRateLimited where it would be one too many."""
@@ -47,10 +58,6 @@ class Quota:
                 retry_after_seconds=self.resets_at - now,
             )
         self.used += 1
-        if self.warning is None:
-            self.warning = self._warn()
-
-    def _warn(self) -> str | None:
-        if self.used < self.calls_per_day * WARN_FROM:
-            return None
-        return f"{self.used} of the {self.calls_per_day} calls that this merchant may cost today are used"
+        if not self._has_warned and self.warning is not None:
+            self._has_warned = True
+            logger.warning("a quota of calls is nearly used up", extra={"quota": self.warning})

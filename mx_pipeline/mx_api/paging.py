@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from mx_pipeline.errors import BadInput, MxContractBroken
 from mx_pipeline.mx_api.decoding import id_of
 from mx_pipeline.mx_api.page import Ask, Page
+from mx_pipeline.mx_api.reading_ahead import ReadingAhead
 from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import Invoice, Payment, RefusedRecord
 
@@ -40,13 +41,17 @@ class Pages(Generic[R]):
         page_size: int,
         limit: int | None,
         offset: int,
+        pages_ahead: int = 0,
     ) -> None:
-        """`limit`: stop after that many distinct records, refused ones included; `offset`: start there."""
+        """`limit`: stop after that many distinct records, refused ones included; `offset`: start there.
+
+        `pages_ahead`: so many may be asked for before they are wanted; for a list that is read to its end.
+        """
         if page_size < 1 or offset < 0 or (limit is not None and limit < 0):
             raise BadInput("A page size is 1 or more, a limit and an offset are 0 or more.")
         self._fetch, self._read = fetch, read
         self._page_size, self._limit = page_size, limit
-        self._start = offset
+        self._start, self._pages_ahead = offset, pages_ahead
         self.offset = offset
         """Where the walk goes on; give it to a later walk to resume."""
         self.record_count: int | None = None
@@ -76,8 +81,27 @@ class Pages(Generic[R]):
 
     def __iter__(self) -> Iterator[Page[R]]:
         """Page by page, newest first as the vendor sends them."""
-        while ask := self._next_ask():
-            yield self._take(ask, self._fetch(ask))
+        with ReadingAhead(self._answer, self._pages_ahead) as ahead:
+            while ask := self._next_ask():
+                envelope, records = ahead.answer(ask)
+                count_before = self.record_count
+                page = self._take(ask, envelope, records)
+                if count_before not in (None, self.record_count):
+                    ahead.forget()
+                ahead.expect(self._asks_to_come(ask, ahead.pages))
+                yield page
+
+    def _answer(self, ask: Ask) -> tuple[Envelope, list[R | RefusedRecord]]:
+        envelope = self._fetch(ask)
+        return envelope, [self._read(row) for row in envelope.rows]
+
+    def _asks_to_come(self, ask: Ask, most: int) -> list[Ask]:
+        """What the walk will want if the list stays as it is."""
+        if ask.purpose != "walk" or self._overlap or self._is_walked or self._limit is not None:
+            return []
+        count = 0 if self._is_count_wrong else self.record_count or 0
+        offsets = range(self.offset, count, max(self._largest, 1))[:most]
+        return [Ask("walk", offset, self._page_size) for offset in offsets]
 
     def _next_ask(self) -> Ask | None:
         if self._overlap:
@@ -95,11 +119,11 @@ class Pages(Generic[R]):
     def _still_wanted(self) -> int:
         return self._page_size if self._limit is None else self._limit - self.distinct
 
-    def _take(self, ask: Ask, envelope: Envelope) -> Page[R]:
+    def _take(self, ask: Ask, envelope: Envelope, records: list[R | RefusedRecord]) -> Page[R]:
         received = len(envelope.rows)
         notes = envelope.notes
         wanted = self._still_wanted() if ask.purpose == "walk" and self._limit is not None else received
-        new, known, first_id = self._new_of(envelope, wanted)
+        new, known, first_id = self._new_of(records, wanted)
         self.calls += 1
         self._largest = max(self._largest, received)
         grown, shrunk = self._note_count(ask, envelope.record_count)
@@ -131,13 +155,12 @@ class Pages(Generic[R]):
         )
 
     def _new_of(
-        self, envelope: Envelope, wanted: int
+        self, records: list[R | RefusedRecord], wanted: int
     ) -> tuple[list[R | RefusedRecord], set[int], int | None]:
         """The rows not met before, the ids that were, and the first id; of an id that comes twice the last row."""
         by_id: dict[int, R | RefusedRecord] = {}
         nameless: list[RefusedRecord] = []
-        for row in envelope.rows:
-            record = self._read(row)
+        for record in records:
             mx_id = _mx_id(record)
             if mx_id is not None:
                 by_id[mx_id] = record

@@ -30,6 +30,11 @@ class SharedBudget(Budget):
         """Nothing goes out until the others have learned that there is one more to share with."""
         self._held_until = time.monotonic() + seconds
 
+    @property
+    def cool_down_seconds(self) -> float:
+        """How long after the last failure the vendor is left alone."""
+        return self._breaker.cool_down_seconds
+
     def news(self) -> News:
         """What the others should hear; it counts as told unless it is given back."""
         with self._changed:
@@ -57,7 +62,7 @@ class SharedBudget(Budget):
         """Take over how all processes together stand."""
         now = time.monotonic()
         with self._changed:
-            self._level.learn(standing.level, users=standing.users, rank=standing.rank)
+            self._level.learn(standing.level, now, users=standing.users, rank=standing.rank)
             if standing.pause_seconds > 0:
                 self._paused_until = max(self._paused_until, now + standing.pause_seconds)
             knows_better = self._news_turn is not None or self._may_probe or self._breaker.is_probing

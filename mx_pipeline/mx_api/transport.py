@@ -6,10 +6,9 @@ import http.client
 import logging
 import time
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
-import requests
 import tenacity
-import urllib3
 
 from mx_pipeline.errors import (
     MxApiError,
@@ -17,6 +16,7 @@ from mx_pipeline.errors import (
     MxContractBroken,
     MxCredentialsRefused,
     MxMaintenance,
+    MxOutage,
     MxRateLimited,
     MxRejected,
     MxTimedOut,
@@ -26,7 +26,7 @@ from mx_pipeline.errors import (
 from mx_pipeline.mx_api.answers import Answer, Asked, judge, retry_after_seconds
 from mx_pipeline.mx_api.bodies import read_body
 from mx_pipeline.mx_api.calls import Call
-from mx_pipeline.mx_api.one_host import OneHost, call_must_end_at
+from mx_pipeline.mx_api.one_host import NoConnection, NotTrusted, OneHost
 from mx_pipeline.mx_api.trust import KeyTrust
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from mx_pipeline.mx_api.calls import CallLimits, Gate, OnCall
     from mx_pipeline.mx_api.credential import Credential
+    from mx_pipeline.mx_api.exchange import Reply
 
 T = TypeVar("T")
 
@@ -59,12 +60,13 @@ class Transport:
         ca_file: Path | None,
     ) -> None:
         """`sleep` waits between tries."""
-        self._base_url = base_url
+        self._authority = urlsplit(base_url).netloc
         self._credential = credential
         self._limits = limits
         self._gate = gate
         self._on_call = on_call
         self._key = KeyTrust(recheck_seconds=limits.recheck_seconds, sleep=sleep)
+        self._trouble = "nothing"
         self._host = OneHost(base_url, ca_file=ca_file)
         self._backoff = tenacity.wait_random_exponential(
             multiplier=limits.backoff_base_seconds, max=limits.backoff_cap_seconds
@@ -80,6 +82,8 @@ class Transport:
             return self._get(asked, path_and_query, read)
         except MxCredentialsRefused as refusal:
             return self._key.doubt(refusal, lambda: self._try_once(asked, path_and_query, read))
+        except MxOutage as outage:
+            raise MxOutage(f"{outage} What came last: {self._trouble}") from None
 
     def _get(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
         try:
@@ -100,6 +104,7 @@ class Transport:
         self._host.close()
 
     def _try_once(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
+        self._key.wait_out_doubt()
         with self._gate.slot():
             self._key.demand()
             started = time.monotonic()
@@ -115,63 +120,50 @@ class Transport:
                 self._key.was_taken()
             except MxApiError as error:
                 outcome = error.code
+                self._trouble = str(error)
                 raise
             finally:
                 self._tell(asked, answer, outcome, started, ended if answer else time.monotonic())
         return result
 
     def _exchange(self, asked: Asked, path_and_query: str, started: float) -> Answer:
-        request = requests.PreparedRequest()
-        request.method = "GET"
-        request.url = self._base_url + path_and_query
-        request.headers = self._credential.headers
         limits = self._limits
-        call_must_end_at(started + limits.total_deadline_seconds)
-        response: requests.Response | None = None
+        reply: Reply | None = None
         try:
-            response = self._host.send(
-                request,
-                stream=True,
-                timeout=(limits.connect_timeout_seconds, limits.total_deadline_seconds),
-                proxies={},
+            reply = self._host.send(
+                self._credential.request(self._authority, path_and_query),
+                connect_seconds=limits.connect_timeout_seconds,
+                ends_at=started + limits.total_deadline_seconds,
             )
-            body = read_body(
-                response.raw, response.headers, cap_bytes=limits.body_cap_bytes, asked=str(asked)
-            )
-            return Answer(response.status_code, response.headers, body, started)
+            body = read_body(reply.body, reply.headers, cap_bytes=limits.body_cap_bytes, asked=str(asked))
+            reply.keep()
+            return Answer(reply.status, reply.headers, body, started)
         except MxApiError:
-            _drop(response)
+            _drop(reply)
             raise
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            http.client.HTTPException,
-            OSError,
-        ) as error:
-            # The error holds the request and with it the Authorization: neither cause nor context of ours.
+        except (http.client.HTTPException, OSError) as error:
+            # The error can hold what was sent, and with it the Authorization: neither cause nor context of ours.
             trouble = self._translated(asked, error)
-        _drop(response)
+        _drop(reply)
         raise trouble
 
     def _translated(self, asked: Asked, error: Exception) -> MxUnavailable:
-        if isinstance(
-            error, (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-        ) and not isinstance(error, requests.ConnectTimeout):
-            seconds = self._limits.total_deadline_seconds
-            return MxTimedOut(
-                f"{asked}: no whole answer from MX within {seconds:g} seconds. Try again later."
-            )
-        if isinstance(error, requests.exceptions.SSLError):
-            return MxUnreachable(
-                f"{asked}: MX is not reachable: its TLS certificate or protocol is not to be trusted."
-            )
-        if isinstance(error, requests.ConnectTimeout) or (
-            isinstance(error, requests.ConnectionError)
-            and error.args
-            and isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
-        ):
-            return MxUnreachable(f"{asked}: MX is not reachable: no connection to its host could be made.")
-        return MxBadResponse(f"{asked}: the connection to MX broke before the whole answer was here.")
+        match error:
+            case TimeoutError():
+                seconds = self._limits.total_deadline_seconds
+                return MxTimedOut(
+                    f"{asked}: no whole answer from MX within {seconds:g} seconds. Try again later."
+                )
+            case NotTrusted():
+                return MxUnreachable(
+                    f"{asked}: MX is not reachable: its TLS certificate or protocol is not to be trusted."
+                )
+            case NoConnection():
+                return MxUnreachable(
+                    f"{asked}: MX is not reachable: no connection to its host could be made."
+                )
+            case _:
+                return MxBadResponse(f"{asked}: the connection to MX broke before the whole answer was here.")
 
     def _tell(self, asked: Asked, answer: Answer | None, outcome: str, started: float, ended: float) -> None:
         call = Call(
@@ -195,7 +187,7 @@ class Transport:
 
     def _is_worth_another_try(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        if not isinstance(error, MxUnavailable):
+        if not isinstance(error, MxUnavailable) or isinstance(error, MxOutage):
             return False
         if (
             isinstance(error, MxRateLimited)
@@ -215,7 +207,7 @@ class Transport:
         return self._backoff(state)
 
 
-def _drop(response: requests.Response | None) -> None:
+def _drop(reply: Reply | None) -> None:
     """A connection with an unread rest is of no use to the next call."""
-    if response is not None:
-        response.raw.close()
+    if reply is not None:
+        reply.drop()

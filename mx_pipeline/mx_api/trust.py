@@ -20,9 +20,15 @@ class KeyTrust:
         """`recheck_seconds`: how long to wait before asking once more."""
         self._recheck_seconds = recheck_seconds
         self._sleep = sleep
-        self._lock = threading.Lock()
-        self._was_taken = False
+        self._lock = threading.RLock()
+        self._was_taken = self._is_in_doubt = False
         self._refusal: str | None = None
+
+    def wait_out_doubt(self) -> None:
+        """Nothing new is sent while one thread asks again; holding a place of the gate, nobody may wait for that."""
+        if self._is_in_doubt:
+            with self._lock:
+                pass
 
     def demand(self) -> None:
         """Raise if MX has refused the key for good: a locked-out key is not helped by more calls."""
@@ -38,10 +44,13 @@ class KeyTrust:
         with self._lock:
             self.demand()
             if self._was_taken:
-                self._sleep(self._recheck_seconds)
+                self._is_in_doubt = True
                 try:
+                    self._sleep(self._recheck_seconds)
                     return again()
                 except MxCredentialsRefused as error:
                     refusal = error
+                finally:
+                    self._is_in_doubt = False
             self._refusal = str(refusal)
             raise refusal

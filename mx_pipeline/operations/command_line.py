@@ -11,6 +11,7 @@ from mx_pipeline.operations import (
     local_commands,
     merchant_commands,
     migrate_command,
+    quarantine_commands,
     status_command,
     sync_command,
 )
@@ -32,6 +33,7 @@ app.command("migrate")(migrate_command.migrate)
 app.add_typer(merchant_commands.app, name="merchants")
 app.command("sync")(sync_command.sync)
 app.command("status")(status_command.status)
+app.add_typer(quarantine_commands.app, name="quarantine")
 app.command("up")(local_commands.up)
 app.command("demo")(local_commands.demo)
 app.command("synthetic-mx")(local_commands.synthetic_mx)

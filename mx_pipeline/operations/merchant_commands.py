@@ -87,6 +87,43 @@ def resume(merchant: MerchantId) -> None:
     say(registering.set_active(words.merchant_id(merchant), is_active=True))
 
 
+@app.command("set")
+def set_(
+    merchant: MerchantId,
+    *,
+    calls_in_flight: Annotated[
+        int | None, typer.Option(metavar="N", help="The most calls at once; the budget grows up to it.")
+    ] = None,
+    calls_per_second: Annotated[
+        str | None, typer.Option(metavar="N|none", help="The most calls that begin in a second.")
+    ] = None,
+    delay: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="The least time between the beginnings of two calls."),
+    ] = None,
+    quota: Annotated[
+        str | None, typer.Option(metavar="N|none", help="The most calls in one of the merchant's own days.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="IANA", help="Where its days begin, such as America/Chicago.")
+    ] = None,
+) -> None:
+    """Change what the syncs of this merchant may cost; without an option it only shows what is in force."""
+    from mx_pipeline import settings as words
+    from mx_pipeline.operations import limiting
+
+    say(
+        limiting.set_limits(
+            words.merchant_id(merchant),
+            calls_in_flight=calls_in_flight,
+            calls_per_second=calls_per_second,
+            delay=delay,
+            quota=quota,
+            timezone=None if timezone is None else words.timezone(timezone),
+        )
+    )
+
+
 @app.command("set-key", epilog=KEYS_EPILOG)
 def set_key(merchant: MerchantId, *, no_verify: NoVerify = False) -> None:
     """Replace the merchant's API key; one whose key was refused is synced again."""

@@ -88,6 +88,21 @@ def merchants_table(merchants: Sequence[Merchant]) -> Table:
     return table
 
 
+def quarantine_table(held: Sequence[Mapping[str, object]]) -> Table:
+    """One row per record that could not be taken in."""
+    table = _table("merchant", "stream", "record", "reason", "tries", "last try")
+    for one in held:
+        table.add_row(
+            str(one["merchant_id"]),
+            str(one["stream"]).replace("_", " "),
+            str(one["mx_id"] or NOTHING),
+            str(one["reason"]),
+            str(one["attempts"]),
+            str(one["last_seen_at"])[: len("2026-03-01T12:00")].replace("T", " "),
+        )
+    return table
+
+
 def state_of(merchant: HasState) -> str:
     """Whether it is synced, and if not, who stopped it."""
     if not merchant.is_active:

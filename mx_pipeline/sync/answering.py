@@ -12,13 +12,17 @@ from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
+from mx_pipeline.sync.held_back import held_back
 from mx_pipeline.sync.lease import WAIT_SECONDS, leased
 from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder, SyncReport
 from mx_pipeline.sync.run import run_sync
+from mx_pipeline.sync.shared_budgets import SharedBudgets
 from mx_pipeline.sync.work import CallCount
+from mx_pipeline.warehouse.budgets import keep_usage
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
 from mx_pipeline.warehouse.merchants import get_credentials
+from mx_pipeline.warehouse.patience import patiently
 from mx_pipeline.warehouse.requests import Claimed, SyncRequest, ask, claim, finish, give_up
 
 MERCHANTS_AT_ONCE = 4
@@ -36,6 +40,11 @@ class Answerer:
     limits: CallLimits = field(default_factory=CallLimits)
     wait_seconds: float = WAIT_SECONDS
     """For another sync of the same merchant to end."""
+    _budgets: SharedBudgets = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """The budgets live as long as the answerer."""
+        object.__setattr__(self, "_budgets", SharedBudgets(self.warehouse, self.limits))
 
     @classmethod
     def from_settings(cls, settings: Settings, *, name: str) -> Answerer:
@@ -56,15 +65,21 @@ class Answerer:
         dagster_run_id: str | None = None,
     ) -> SyncReport:
         """Answer one request; whatever goes wrong is the report's outcome. Raises BadInput where it is not ours."""
-        with self.warehouse.merchant(merchant_id) as tenant:
-            claimed = claim(tenant, request_id, claimed_by=self.name)
+        claimed = patiently(
+            self.warehouse, merchant_id, lambda tenant: claim(tenant, request_id, claimed_by=self.name)
+        )
         if claimed is None:
             raise BadInput(
                 f"request {request_id} of merchant {merchant_id} is answered by somebody else, or done"
             )
         report = self._run(merchant_id, claimed, phases, dagster_run_id)
-        with self.warehouse.merchant(merchant_id) as tenant:
-            finish(tenant, request_id, run_id=report.run_id, outcome=report.outcome, message=report.message)
+        patiently(
+            self.warehouse,
+            merchant_id,
+            lambda tenant: finish(
+                tenant, request_id, run_id=report.run_id, outcome=report.outcome, message=report.message
+            ),
+        )
         return report
 
     def ask_and_answer(
@@ -79,9 +94,10 @@ class Answerer:
         try:
             with self.warehouse.merchant(merchant_id) as tenant:
                 request_id = ask(tenant, request, claimed_by=self.name)
+            return self.answer(merchant_id, request_id, phases=phases, dagster_run_id=dagster_run_id)
         except MxPipelineError as error:
+            # Whatever it is, also a database that went away at the very end: it is this merchant's alone.
             return failed_report(merchant_id, error)
-        return self.answer(merchant_id, request_id, phases=phases, dagster_run_id=dagster_run_id)
 
     def give_up(self, merchant_id: int, request_id: int, *, outcome: Outcome, message: str) -> None:
         """Close a request of ours before its end; the pages that were written stay. Raises WarehouseError."""
@@ -112,8 +128,9 @@ class Answerer:
     ) -> SyncReport:
         calls = CallCount()
         try:
-            with self.warehouse.merchant(merchant_id) as tenant:
-                merchant, credentials = get_credentials(tenant, self.sealer)
+            merchant, credentials = patiently(
+                self.warehouse, merchant_id, lambda tenant: get_credentials(tenant, self.sealer)
+            )
             order = SyncOrder(
                 merchant_id=merchant_id,
                 mode=_mode(claimed.request.mode),
@@ -125,22 +142,35 @@ class Answerer:
                 dagster_run_id=dagster_run_id,
                 phases=phases,
             )
+            base_url = self.mx_urls[mx_environment(merchant.environment)]
             with (
                 leased(
                     self.warehouse, merchant_id, holder=self.name, wait_seconds=self.wait_seconds
                 ) as token,
+                self._budgets.gate(
+                    merchant_id,
+                    self.sealer.current.credential_name(credentials.consumer_key, base_url),
+                    environment=merchant.environment,
+                    keep_usage=lambda: self._keep_usage(merchant_id, claimed.request_id, calls),
+                ) as gate,
                 MxClient(
-                    base_url=self.mx_urls[mx_environment(merchant.environment)],
+                    base_url=base_url,
                     consumer_key=credentials.consumer_key,
                     consumer_secret=credentials.consumer_secret,
                     merchant_id=merchant_id,
                     limits=self.limits,
                     on_call=calls,
+                    gate=gate,
                 ) as client,
             ):
-                return run_sync(order, client, self.warehouse, calls, token=token)
+                report = run_sync(order, client, self.warehouse, calls, token=token)
+                return held_back(self.warehouse, report, gate)
         except MxPipelineError as error:
             return failed_report(merchant_id, error)
+
+    def _keep_usage(self, merchant_id: int, request_id: int, calls: CallCount) -> None:
+        with self.warehouse.merchant(merchant_id) as tenant:
+            keep_usage(tenant, request_id, calls.calls.copy())
 
 
 def failed_report(merchant_id: int, error: MxPipelineError) -> SyncReport:

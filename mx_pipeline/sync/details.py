@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 
 from mx_pipeline.errors import MxForbidden
@@ -52,6 +53,11 @@ def read_each_payment(work: Work, ids: Sequence[int], phase: Phase) -> None:
     _read_each(work, ids, work.client.get_payment, "payment_details", load_payment_details, phase)
 
 
+def read_each_invoice(work: Work, ids: Sequence[int], phase: Phase) -> None:
+    """Ask for these invoices one by one, as part of that phase."""
+    _read_each(work, ids, work.client.get_invoice, "invoice_details", load_invoice_details, phase)
+
+
 def _ask_payments(work: Work, ids: Sequence[int]) -> None:
     try:
         read_each_payment(work, ids, Phase.INVOICE_DETAILS)
@@ -61,9 +67,7 @@ def _ask_payments(work: Work, ids: Sequence[int]) -> None:
 
 def _fetch_invoices(work: Work, ids: Sequence[int]) -> None:
     try:
-        _read_each(
-            work, ids, work.client.get_invoice, "invoice_details", load_invoice_details, Phase.INVOICE_DETAILS
-        )
+        read_each_invoice(work, ids, Phase.INVOICE_DETAILS)
     except MxForbidden as error:
         work.invoices_forbidden = True
         work.note(f"invoices not read: {error}")
@@ -85,31 +89,35 @@ def _read_each(
         probe=work.client.check_credentials,
         recheck_seconds=work.client.limits.recheck_seconds,
     )
-    for batch in in_batches(calls):
-        unread = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
-        details = [
-            (one.answer, work.observed_at(one.sent_at))
-            for one in batch
-            if not isinstance(one.answer, RefusedRecord)
-        ]
+    # What is in flight ends before the error of a write goes on: nobody calls MX for a sync that is over.
+    with closing(calls):
+        for batch in in_batches(calls):
+            unread = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
+            details = [
+                (one.answer, work.observed_at(one.sent_at))
+                for one in batch
+                if not isinstance(one.answer, RefusedRecord)
+            ]
 
-        def write(
-            tenant: Tenant,
-            details: Sequence[tuple[D, datetime]] = details,
-            unread: Sequence[RefusedRecord] = unread,
-        ) -> tuple[Merged, list[RefusedRecord]]:
-            landed = load_all_but_culprits(tenant, details, load)
-            culprits = [refused_by_postgres(stream, detail, words) for (detail, _), words in landed.culprits]
-            refused = [*unread, *culprits]
-            release(tenant, stream, [detail.mx_id for detail, _ in details])
-            set_aside(tenant, refused, run_id=work.run_id)
-            mark_vanished(tenant, stream, refused)
-            return landed.merged, refused
+            def write(
+                tenant: Tenant,
+                details: Sequence[tuple[D, datetime]] = details,
+                unread: Sequence[RefusedRecord] = unread,
+            ) -> tuple[Merged, list[RefusedRecord]]:
+                landed = load_all_but_culprits(tenant, details, load)
+                culprits = [
+                    refused_by_postgres(stream, detail, words) for (detail, _), words in landed.culprits
+                ]
+                refused = [*unread, *culprits]
+                release(tenant, stream, [detail.mx_id for detail, _ in details])
+                set_aside(tenant, refused, run_id=work.run_id)
+                mark_vanished(tenant, stream, refused)
+                return landed.merged, refused
 
-        merged, refused = work.commit(write)
-        work.add(phase, merged)
-        work.count_refused(refused)
-        work.details[stream] += len(batch)
+            merged, refused = work.commit(write)
+            work.add(phase, merged)
+            work.count_refused(refused)
+            work.details[stream] += len(batch)
 
 
 def _worth_asking(work: Work, ids: Sequence[int], stream: str) -> Sequence[int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from threading import Semaphore
+from typing import Generic, TypeAlias, TypeVar
 
 from mx_pipeline.errors import (
     MxApiError,
@@ -15,6 +17,7 @@ from mx_pipeline.errors import (
     MxCredentialsRefused,
     MxForbidden,
     MxNotFound,
+    MxOutage,
     MxRateLimited,
     MxRejected,
     MxUnavailable,
@@ -28,6 +31,8 @@ UNANSWERED_IN_A_ROW = 5
 """One record that never answers is the vendor's; after five in a row the vendor itself is asked."""
 
 D = TypeVar("D", PaymentDetail, InvoiceDetail)
+_Landed: TypeAlias = "tuple[int, float, D | RefusedRecord | Exception] | None"
+"""Id, when it was asked for, what came; None when a thread has no more to ask."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def fetch_each(
     in_flight: int,
     probe: Callable[[], object],
     recheck_seconds: float,
-) -> Iterator[Fetched[D]]:
+) -> Generator[Fetched[D]]:
     """Answers in the order in which they come; no more calls are made at once than `in_flight`.
 
     A record that does not answer comes as refused, and so does one that is not found when it is asked for
@@ -95,31 +100,81 @@ def _fetch(
     in_flight: int,
     probe: Callable[[], object],
 ) -> Iterator[Fetched[D]]:
-    def fetch_one(mx_id: int) -> Fetched[D]:
-        return Fetched(mx_id, time.monotonic(), fetch(mx_id))
+    waiting = deque(ids)
+    landed: SimpleQueue[_Landed[D]] = SimpleQueue()
+    # Calls go on while a batch is written, but no further than the next one.
+    room = Semaphore(in_flight + RECORDS_PER_BATCH)
+    # After trouble a thread waits until it is known whose trouble it is.
+    judged = Semaphore(0)
 
-    waiting = iter(ids)
-    unanswered = 0
-    failure: MxApiError | None = None
-    with ThreadPoolExecutor(in_flight, thread_name_prefix=stream) as pool:
-        flying = {pool.submit(fetch_one, mx_id): mx_id for mx_id in islice(waiting, in_flight)}
-        while flying:
-            landed, _ = wait(flying, return_when=FIRST_COMPLETED)
-            for future in landed:
-                try:
-                    fetched = _landed(future, flying.pop(future), stream)
-                    unanswered = unanswered + 1 if _is_unanswered(fetched) else 0
-                    if unanswered >= UNANSWERED_IN_A_ROW and failure is None:
-                        _find_out(fetched, probe)
-                        unanswered = 0
-                except MxApiError as error:
-                    # Nothing new is sent; what is in flight lands, and is kept.
-                    failure, waiting = failure or error, iter(())
-                    continue
-                flying |= {pool.submit(fetch_one, another): another for another in islice(waiting, 1)}
-                yield fetched
+    def fetch_on() -> None:
+        while room.acquire():
+            try:
+                mx_id = waiting.popleft()
+            except IndexError:
+                break
+            sent_at = time.monotonic()
+            try:
+                landed.put((mx_id, sent_at, fetch(mx_id)))
+            except Exception as error:
+                landed.put((mx_id, sent_at, error))
+                judged.acquire()
+        landed.put(None)
+
+    flying = min(in_flight, len(ids))
+    with ThreadPoolExecutor(max(1, flying), thread_name_prefix=stream) as pool:
+        for _ in range(flying):
+            pool.submit(fetch_on)
+        try:
+            yield from _judged(landed, flying, waiting, room, judged, stream, probe)
+        finally:
+            waiting.clear()
+            room.release(max(1, flying))
+            judged.release(max(1, flying))
+
+
+def _judged(
+    landed: SimpleQueue[_Landed[D]],
+    flying: int,
+    waiting: deque[int],
+    room: Semaphore,
+    judged: Semaphore,
+    stream: str,
+    probe: Callable[[], object],
+) -> Iterator[Fetched[D]]:
+    unanswered = answered = 0
+    failure: Exception | None = None
+    while flying:
+        one = landed.get()
+        room.release()
+        if one is None:
+            flying -= 1
+            continue
+        try:
+            fetched = _fetched(*one, stream)
+            _refuse_forbidden(fetched, answered)
+            unanswered = unanswered + 1 if _is_unanswered(fetched) else 0
+            answered += not unanswered
+            if unanswered >= UNANSWERED_IN_A_ROW and failure is None:
+                _find_out(fetched, probe)
+                unanswered = 0
+        except Exception as error:
+            # Nothing new is sent; what is in flight lands, and is kept.
+            failure = failure or error
+            waiting.clear()
+            continue
+        finally:
+            if isinstance(one[2], Exception):
+                judged.release()
+        yield fetched
     if failure is not None:
         raise failure
+
+
+def _refuse_forbidden(fetched: Fetched[D], answered: int) -> None:
+    """Forbidden before anything was answered: the key may read none of them."""
+    if isinstance(fetched.trouble, MxForbidden) and not answered:
+        raise fetched.trouble
 
 
 def _is_unanswered(fetched: Fetched[D]) -> bool:
@@ -133,19 +188,22 @@ def _find_out(fetched: Fetched[D], probe: Callable[[], object]) -> None:
     probe()
 
 
-def _landed(future: Future[Fetched[D]], mx_id: int, stream: str) -> Fetched[D]:
+def _fetched(mx_id: int, sent_at: float, answer: D | RefusedRecord | Exception, stream: str) -> Fetched[D]:
     """The answer, or the trouble that this one record is in; raises the trouble that concerns all of them."""
-    try:
-        return future.result()
-    except (MxCredentialsRefused, MxRateLimited):
-        raise
-    except MxNotFound as error:
-        trouble, reason = error, NOT_SHOWN
-    except MxForbidden as error:
-        trouble, reason = error, "MX forbids it to this key; ask for a key whose role may read it"
-    except MxContractBroken as error:
-        trouble, reason = error, f"detail unavailable: MX's answer is not a record ({error.code})"
-    except (MxUnavailable, MxRejected) as error:
-        trouble, reason = error, f"detail unavailable: MX gives no answer for it ({error.code})"
+    if not isinstance(answer, Exception):
+        return Fetched(mx_id, sent_at, answer)
+    match answer:
+        case MxNotFound():
+            reason = NOT_SHOWN
+        case MxForbidden():
+            reason = "MX forbids it to this key; ask for a key whose role may read it"
+        case MxContractBroken():
+            reason = f"detail unavailable: MX's answer is not a record ({answer.code})"
+        case MxUnavailable() | MxRejected() if not isinstance(
+            answer, (MxCredentialsRefused, MxRateLimited, MxOutage)
+        ):
+            reason = f"detail unavailable: MX gives no answer for it ({answer.code})"
+        case _:
+            raise answer
     refused = RefusedRecord(stream=stream, mx_id=mx_id, reason=reason)
-    return Fetched(mx_id, time.monotonic(), refused, trouble)
+    return Fetched(mx_id, time.monotonic(), refused, answer)

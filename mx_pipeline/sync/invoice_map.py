@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from mx_pipeline.errors import MxForbidden
 from mx_pipeline.mx_api.page import Page
+from mx_pipeline.mx_api.paging import Pages
 from mx_pipeline.records import Invoice
 from mx_pipeline.sync.lists import INVOICES, Standing
 from mx_pipeline.sync.orders import Phase
@@ -43,7 +45,7 @@ def read_invoice_map(work: Work) -> list[int]:
 
 def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_due: bool) -> list[int]:
     older_than = work.observed_at(time.monotonic()) - LOOK_BACK
-    for page, merged in walk(work, INVOICES, lambda at: work.client.list_invoices(offset=at), standing):
+    for page, merged in walk(work, INVOICES, _ask(work), standing, to_end=to_end):
         wanted -= {invoice.invoice_number for invoice in page.records}
         may_leave = not to_end and (not is_due or may_stop(page, merged, standing, older_than))
         if page.is_last or not may_leave:
@@ -57,6 +59,10 @@ def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_
     record_count = work.invoices.record_count or work.invoices.distinct
     work.commit(lambda tenant: remember_misses(tenant, sorted(wanted), record_count=record_count))
     return []
+
+
+def _ask(work: Work) -> Callable[[int, int], Pages[Invoice]]:
+    return lambda at, ahead: work.client.list_invoices(offset=at, pages_ahead=ahead)
 
 
 def pages_left(page: Page[Invoice], wanted: AbstractSet[int]) -> int:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from mx_pipeline.errors import LeaseLost, MerchantBusy, WarehouseError
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.leases import lease_holder, release_lease, renew_lease, take_lease
+from mx_pipeline.warehouse.patience import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,11 @@ def leased(
 def _take(warehouse: Warehouse, merchant_id: int, holder: str, wait_seconds: float) -> int:
     deadline = time.monotonic() + wait_seconds
     while True:
-        with warehouse.merchant(merchant_id) as tenant:
-            token = take_lease(tenant, holder=holder)
-            if token is not None:
-                return token
-            other = lease_holder(tenant)
+        token, other = patiently(
+            warehouse, merchant_id, lambda tenant: (take_lease(tenant, holder=holder), lease_holder(tenant))
+        )
+        if token is not None:
+            return token
         if time.monotonic() > deadline:
             raise MerchantBusy(
                 f"merchant {merchant_id} is being synced by {other}, and was not free after {wait_seconds:.0f} s"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from mx_pipeline.mx_api.client import PAYMENTS_PER_PAGE
+from mx_pipeline.mx_api.paging import Pages
+from mx_pipeline.records import Payment
 from mx_pipeline.sync.details import read_each_payment
 from mx_pipeline.sync.healing import heal_payments
 from mx_pipeline.sync.lists import PAYMENTS
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.payment_range import read_range
+from mx_pipeline.sync.replaying import replay
 from mx_pipeline.sync.walking import LOOK_BACK, may_stop, walk
 from mx_pipeline.sync.work import Work
 
@@ -44,13 +48,18 @@ def _read_all_that_is_due(work: Work) -> None:
     older_than, by_id = now - LOOK_BACK, list[int]()
     if standing.daily_due and not to_end:
         older_than, by_id = _open_set(work, now)
-    for page, merged in walk(work, PAYMENTS, lambda at: work.client.list_payments(offset=at), standing):
+    for page, merged in walk(work, PAYMENTS, _ask(work), standing, to_end=to_end):
         if not to_end and may_stop(page, merged, standing, older_than):
             break
     if by_id:
         read_each_payment(work, by_id, Phase.PAYMENTS)
+    replay(work)
     heal_payments(work)
     PAYMENTS.close(work, standing, is_end=work.payments.is_read_to_end, is_daily=standing.daily_due)
+
+
+def _ask(work: Work) -> Callable[[int, int], Pages[Payment]]:
+    return lambda at, ahead: work.client.list_payments(offset=at, pages_ahead=ahead)
 
 
 def _open_set(work: Work, now: datetime) -> tuple[datetime, list[int]]:

@@ -25,6 +25,7 @@ from mx_pipeline.sync.payments import read_payments
 from mx_pipeline.sync.statistics import statistics
 from mx_pipeline.sync.work import CallCount, DatabaseClock, Work
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
+from mx_pipeline.warehouse.patience import commit_once
 from mx_pipeline.warehouse.rows import json
 
 logger = logging.getLogger(__name__)
@@ -62,16 +63,18 @@ def run_sync(
 
 
 def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount, token: int) -> Work:
-    with warehouse.merchant(order.merchant_id) as tenant:
-        run_id = tenant.one(
+    def write(tenant: Tenant) -> tuple[int, DatabaseClock]:
+        run = tenant.one(
             "sync",
             "start_run",
             request_id=order.request_id,
             dagster_run_id=order.dagster_run_id,
             mode=order.mode,
             parameters=json({"latest": order.latest, "phases": sorted(order.phases)}),
-        ).run_id
-        clock = DatabaseClock(tenant.one("sync", "clock")[0], time.monotonic())
+        )
+        return run.run_id, DatabaseClock(tenant.one("sync", "clock")[0], time.monotonic())
+
+    run_id, clock = commit_once(warehouse, order.merchant_id, token, write)
     return Work(
         order=order, run_id=run_id, client=client, warehouse=warehouse, token=token, clock=clock, calls=calls
     )

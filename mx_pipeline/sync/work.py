@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
 from mx_pipeline.errors import WarehouseUnavailable
 from mx_pipeline.mx_api.calls import Call
 from mx_pipeline.mx_api.client import MxClient
@@ -21,14 +19,12 @@ from mx_pipeline.records import RefusedRecord
 from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.deriving import PaymentIds
-from mx_pipeline.warehouse.leases import hold_lease
 from mx_pipeline.warehouse.loading import Merged
+from mx_pipeline.warehouse.patience import commit_once
 from mx_pipeline.warehouse.rows import page_json
 
 T = TypeVar("T")
 
-DATABASE_PATIENCE_SECONDS = 90
-"""A restart takes seconds, a failover a minute."""
 MOST_NOTES = 20
 """More than a person reads; the rest is in quarantine and in the certificate."""
 
@@ -115,6 +111,8 @@ class Work:
     notes: list[str] = field(default_factory=list[str])
     """What is missing from the warehouse, or unproven, in words for a person."""
     invoices_forbidden: bool = False
+    is_database_gone: bool = False
+    """Its whole patience was spent once; what is left to write is tried once."""
     certificates: list[Certificate] = field(default_factory=list[Certificate])
     phases_done: dict[Phase, dict[str, Stat]] = field(default_factory=dict[Phase, dict[str, Stat]])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
@@ -124,16 +122,12 @@ class Work:
 
         `what` may run several times, so it changes nothing but the database. Raises LeaseLost, WarehouseError.
         """
-        for attempt in Retrying(
-            retry=retry_if_exception_type(WarehouseUnavailable),
-            stop=stop_after_delay(DATABASE_PATIENCE_SECONDS),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            reraise=True,
-        ):
-            with attempt, self.warehouse.merchant(self.order.merchant_id) as tenant:
-                hold_lease(tenant, self.token)
-                return what(tenant)
-        raise AssertionError("Retrying ends with a return or with the error")
+        patience = 0 if self.is_database_gone else None
+        try:
+            return commit_once(self.warehouse, self.order.merchant_id, self.token, what, seconds=patience)
+        except WarehouseUnavailable:
+            self.is_database_gone = True
+            raise
 
     @contextmanager
     def phase(self, phase: Phase) -> Generator[None]:

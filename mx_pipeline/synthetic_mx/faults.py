@@ -5,6 +5,7 @@ Where and how often is said as in `Rule`: endpoint, merchant_id, record_id, skip
 """
 
 import gzip
+import zlib
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, Final, Literal
@@ -99,7 +100,8 @@ def huge(kind: Literal["long", "bomb", "deep"], *, megabytes: int = 200, **where
         )
         return says(brackets, **where)
     if kind == "bomb":
-        return changes(lambda _: _packed(Answer(), gzip.compress(MEGABYTE * megabytes, 1)), **where)
+        bomb = _bomb(megabytes)
+        return changes(lambda _: _packed(Answer(), bomb), **where)
     return changes(lambda _: Answer(pieces=[(0.0, MEGABYTE)] * megabytes), **where)
 
 
@@ -150,6 +152,12 @@ def meanwhile(verb: Callable[[], object], **where: Any) -> Rule:
         return answer
 
     return changes(change, **where)
+
+
+def _bomb(megabytes: int) -> bytes:
+    """Packed piece by piece, so that it is never unfolded here."""
+    packer = zlib.compressobj(1, wbits=31)
+    return b"".join([*(packer.compress(MEGABYTE) for _ in range(megabytes)), packer.flush()])
 
 
 def _packed(answer: Answer, body: bytes, *, encoding: bytes = b"gzip") -> Answer:

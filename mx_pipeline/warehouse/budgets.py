@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mx_pipeline.warehouse.connections import Session, Tenant
-from mx_pipeline.warehouse.rows import json
+from mx_pipeline.warehouse.rows import json, page_json
 
 LIFE_SECONDS = 30
 """A process that gives no sign of life shares no more after that."""
@@ -74,11 +75,15 @@ def calls_today(tenant: Tenant) -> tuple[int, float]:
     return row.calls, row.seconds_left
 
 
-def keep_usage(tenant: Tenant, request_id: int, counted: list[dict[str, object]]) -> None:
-    """Write the calls so far of the run that answers a request, if it has begun."""
+def keep_usage(tenant: Tenant, request_id: int, calls: Mapping[tuple[str, str], int]) -> None:
+    """Write the calls so far, by endpoint and outcome, of the run that answers a request, if it has begun."""
     run_id = tenant.one("budgets", "run_of_request", request_id=request_id)[0]
+    counted = [
+        {"endpoint": endpoint, "outcome": outcome, "calls": count}
+        for (endpoint, outcome), count in sorted(calls.items())
+    ]
     if run_id is not None:
-        tenant.run("sync", "count_calls", run_id=run_id, calls=json(counted))
+        tenant.run("sync", "count_calls", run_id=run_id, calls=page_json(counted))
 
 
 def annotate_run(

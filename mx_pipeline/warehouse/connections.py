@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, text
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import ExceptionContext, Row
 from sqlalchemy.exc import DBAPIError
 
 from mx_pipeline.errors import UnsafeRole
@@ -27,6 +27,16 @@ POOL_WAIT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 5
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "120s"
+PATIENCE_SECONDS = 90
+"""For a Postgres that is busy or away: a restart takes seconds, a failover a minute."""
+STILL_THERE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Seconds, but the last, milliseconds: so a host that is gone without a word is noticed within half a minute."""
+READ_ONLY_STATE = "25006"
 
 ENTER = text(
     "SELECT set_config('mx.merchant_id', :merchant, true), set_config('TimeZone', 'UTC', true),"
@@ -90,9 +100,10 @@ class Tenant(Session):
 class Warehouse:
     """The warehouse through one login role; safe to share between threads."""
 
-    def __init__(self, logins: Logins, role: str) -> None:
+    def __init__(self, logins: Logins, role: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """`role` is one of `logins.LOGIN_ROLES`. Connects on first use, not here."""
         self.role = role
+        self.patience_seconds = patience_seconds
         self._engine = _engine(logins, role)
 
     @contextmanager
@@ -141,10 +152,18 @@ def _engine(logins: Logins, role: str) -> Engine:
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "application_name": f"mx_pipeline {role}",
             "target_session_attrs": "read-write",
+            **STILL_THERE,
         },
     )
     event.listen(engine, "connect", _refuse_unsafe_role)
+    event.listen(engine, "handle_error", _leave_standby)
     return engine
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """A server that takes no writes any more, after a failover: look for the one that does."""
+    if getattr(context.original_exception, "pgcode", None) == READ_ONLY_STATE:
+        context.is_disconnect = True
 
 
 def _refuse_unsafe_role(connection: Any, _record: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mx_pipeline.errors import RowRefused
+from mx_pipeline.errors import RowRefused, WarehouseSlow
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.loading import Merged
 
@@ -21,12 +21,21 @@ class Landed(Generic[R]):
     culprits: tuple[tuple[R, str], ...] = ()
 
 
+SLOW_HALVINGS_AT_MOST = 3
+"""Where an eighth of a page takes too long as well, it is not the page's size."""
+
+
 def load_all_but_culprits(
-    tenant: Tenant, records: Sequence[R], load: Callable[[Tenant, Sequence[R]], Merged]
+    tenant: Tenant,
+    records: Sequence[R],
+    load: Callable[[Tenant, Sequence[R]], Merged],
+    *,
+    slow_halvings: int = SLOW_HALVINGS_AT_MOST,
 ) -> Landed[R]:
     """Merge the records, in the transaction that is open; a sound page costs a savepoint and no more.
 
-    Only what a value causes is halved: a lost connection or a lock would refuse each half as well.
+    Halved is what a value causes, and what takes too long as a whole: a lost connection or a lock would
+    refuse each half as well.
     """
     try:
         with tenant.savepoint():
@@ -34,7 +43,11 @@ def load_all_but_culprits(
     except RowRefused as refusal:
         if len(records) == 1:
             return Landed(Merged(), ((records[0], str(refusal)),))
+    except WarehouseSlow:
+        if len(records) == 1 or not slow_halvings:
+            raise
+        slow_halvings -= 1
     middle = len(records) // 2
-    first = load_all_but_culprits(tenant, records[:middle], load)
-    second = load_all_but_culprits(tenant, records[middle:], load)
+    first = load_all_but_culprits(tenant, records[:middle], load, slow_halvings=slow_halvings)
+    second = load_all_but_culprits(tenant, records[middle:], load, slow_halvings=slow_halvings)
     return Landed(first.merged + second.merged, first.culprits + second.culprits)

@@ -32,10 +32,12 @@ def renew_lease(tenant: Tenant, token: int) -> None:
         raise lost(tenant.merchant_id)
 
 
-def hold_lease(tenant: Tenant, token: int) -> None:
-    """Before a write, in its transaction. Raises LeaseLost."""
-    if tenant.run("leases", "hold_lease", token=token).one_or_none() is None:
+def hold_lease(tenant: Tenant, token: int, *, batch: str) -> bool:
+    """Before a write, in its transaction, which `batch` names: has an earlier try of it landed? Raises LeaseLost."""
+    row = tenant.run("leases", "hold_lease", token=token, batch=batch).one_or_none()
+    if row is None:
         raise lost(tenant.merchant_id)
+    return bool(row.has_landed)
 
 
 def release_lease(tenant: Tenant, token: int) -> None:

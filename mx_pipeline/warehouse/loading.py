@@ -21,6 +21,14 @@ from mx_pipeline.warehouse.rows import (
 
 R = TypeVar("R", Payment, Invoice)
 
+SAME_RECORDS = {
+    "payments": ("payments",),
+    "payment_details": ("payments", "payment_details"),
+    "invoices": ("invoices",),
+    "invoice_details": ("invoices", "invoice_details"),
+}
+"""Which refusals end when a record is taken in: its own page tells all that the list would have told."""
+
 
 @dataclass(frozen=True)
 class Merged:
@@ -99,7 +107,8 @@ def refused_by_postgres(
 
 def release(tenant: Tenant, stream: str, ids: Sequence[int]) -> None:
     """What has been taken in after all is no longer held in quarantine."""
-    tenant.run("sync", "release", stream=stream, ids=list(ids))
+    if ids:
+        tenant.run("sync", "release", streams=list(SAME_RECORDS[stream]), ids=list(ids))
 
 
 def _fresh(tenant: Tenant, page: str, statement: str, records: Mapping[int, R]) -> list[tuple[R, int]]:

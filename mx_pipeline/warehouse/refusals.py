@@ -9,13 +9,23 @@ import psycopg2
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mx_pipeline.errors import RowRefused, WarehouseError, WarehouseNotReady, WarehouseUnavailable
+from mx_pipeline.errors import (
+    RowRefused,
+    WarehouseError,
+    WarehouseNotReady,
+    WarehouseSlow,
+    WarehouseUnavailable,
+)
 
 PASSING_CLASSES = ("08", "40", "53", "57")
 """SQLSTATE classes: connection, transaction rollback, resources, operator intervention."""
+NO_CONNECTION_LEFT = ("too many connections", "too many clients", "connection slots are reserved")
 BAD_VALUE_CLASS = "22"
 CONSTRAINT_CLASS = "23"
-LOCK_NOT_AVAILABLE = "55P03"
+PASSING_STATES = frozenset({"55P03", "25006"})
+"""A lock; a server that only reads, as after a failover."""
+CANCELLED_STATE = "57014"
+"""By statement_timeout, or by somebody's hand."""
 NOT_READY_STATES = frozenset({"3D000", "3F000", "42P01", "42703", "42704"})
 """No such database, schema, table, column, role: the migration has not run."""
 NO_ENTRY_STATES = frozenset({"28000", "28P01"})
@@ -31,7 +41,7 @@ def translated() -> Generator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _refusal(error.orig) from None
+        raise _refusal(error.orig, is_lost=error.connection_invalidated) from None
     except psycopg2.Error as error:
         raise _refusal(error) from None
     except PoolTimeout:
@@ -40,11 +50,11 @@ def translated() -> Generator[None]:
         ) from None
 
 
-def _refusal(error: BaseException | None) -> WarehouseError:
+def _refusal(error: BaseException | None, *, is_lost: bool = False) -> WarehouseError:
     state = getattr(error, "pgcode", None)
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
     words = primary or _last_words(str(error))
-    if state is None and isinstance(error, psycopg2.OperationalError):
+    if state is None and (is_lost or isinstance(error, psycopg2.OperationalError)):
         return _no_connection(words)
     if state in NO_ENTRY_STATES:
         return _wrong_login(words)
@@ -52,7 +62,11 @@ def _refusal(error: BaseException | None) -> WarehouseError:
         return WarehouseNotReady(
             f"the warehouse is not ready: {words}; bring it up to date with: mx-pipeline migrate"
         )
-    if state is not None and (state.startswith(PASSING_CLASSES) or state == LOCK_NOT_AVAILABLE):
+    if state == CANCELLED_STATE:
+        return WarehouseSlow(
+            f"Postgres was too slow ({state}): {words}; look for what keeps it busy, then try again"
+        )
+    if state is not None and (state.startswith(PASSING_CLASSES) or state in PASSING_STATES):
         return WarehouseUnavailable(f"Postgres could not do it now ({state}): {words}; try again")
     if state is not None and state.startswith(BAD_VALUE_CLASS):
         # Its words can quote the value ("invalid input syntax for type numeric: ...").
@@ -73,6 +87,11 @@ def _no_connection(words: str) -> WarehouseError:
         return _wrong_login(words)
     if "does not exist" in words:
         return WarehouseNotReady(f"the warehouse is not ready: {words}; check MX_DATABASE_URL")
+    if any(full in words for full in NO_CONNECTION_LEFT):
+        return WarehouseUnavailable(
+            f"Postgres has no connection left for us: {words}; raise its max_connections, or lower the number of "
+            "syncs at once"
+        )
     return WarehouseUnavailable(
         f"the database cannot be reached: {words}; check that Postgres runs and that MX_DATABASE_URL points to it"
     )

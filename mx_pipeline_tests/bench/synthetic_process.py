@@ -54,7 +54,9 @@ class SyntheticProcess:
 
     def truth(self, merchant_id: int) -> Iterator[dict[str, Any]]:
         """Every payment and invoice as it is."""
-        with urllib.request.urlopen(f"{self.url}/__admin/truth/{merchant_id}", timeout=VERB_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(
+            f"{self.url}/__admin/truth/{merchant_id}", timeout=VERB_SECONDS
+        ) as answer:
             for line in answer:
                 yield json.loads(line)
 
@@ -70,7 +72,9 @@ class SyntheticProcess:
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         request = urllib.request.Request(  # noqa: S310
-            f"{self.url}/__admin{path}", method=method, data=None if body is None else json.dumps(body).encode()
+            f"{self.url}/__admin{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
         )
         with urllib.request.urlopen(request, timeout=VERB_SECONDS) as answer:  # noqa: S310
             return json.loads(answer.read() or b"{}")

@@ -21,6 +21,8 @@ QUICK = CallLimits(
     connect_timeout_seconds=1,
     recheck_seconds=0.05,
     outage_patience_seconds=0.3,
+    cool_down_seconds=0.02,
+    cool_down_cap_seconds=0.1,
 )
 
 

@@ -84,3 +84,8 @@ def differences(held: dict[int, dict[str, Any]], true: dict[int, dict[str, Any]]
             if held[mx_id][name] != value
         ]
     return found
+
+
+def linked_invoices(mx: SyntheticMx, merchant_id: int) -> list[int]:
+    """The invoices that payments truly belong to: those whose own page a sync must read."""
+    return sorted({mx_id for true in true_payments(mx, merchant_id).values() for mx_id in true["invoices"]})

@@ -408,12 +408,15 @@ CREATE TABLE mx.sync_state (
 );
 
 -- At most one sync of a merchant at a time. The token grows with every holder: whoever holds an older one
--- writes nothing any more.
+-- writes nothing any more. `batch` names the latest transaction: where the answer to a COMMIT was lost, it tells
+-- whether that transaction has landed.
 CREATE TABLE mx.sync_leases (
     merchant_id  bigint PRIMARY KEY REFERENCES mx.mx_merchant_configs,
     token        bigint NOT NULL DEFAULT 1,
     holder       text NOT NULL,
     run_id       bigint,
+    batch        text,
+    batch_before text,
     expires_at   timestamptz NOT NULL
 );
 
@@ -470,6 +473,7 @@ CREATE TABLE mx.quarantine (
     first_seen_at  timestamptz NOT NULL DEFAULT now(),
     last_seen_at   timestamptz NOT NULL DEFAULT now(),
     released_at    timestamptz,
+    replay         boolean NOT NULL DEFAULT false,
     PRIMARY KEY (merchant_id, quarantine_id),
     UNIQUE NULLS NOT DISTINCT (merchant_id, stream, mx_id, reason)
 );
@@ -673,6 +677,7 @@ GRANT SELECT ON mx.payments, mx.payment_people, mx.payment_history, mx.invoice_d
     mx.sync_runs, mx.sync_state, mx.certificates, mx.quarantine, mx.api_usage TO mx_app;
 GRANT SELECT, INSERT, UPDATE ON mx.transaction_workflow, mx.invoice_workflow, mx.product_categories,
     mx.sync_requests TO mx_app;
+GRANT UPDATE (replay) ON mx.quarantine TO mx_app;
 GRANT SELECT, UPDATE ON mx.transactions, mx.invoices TO mx_app;
 GRANT SELECT ON mx.number_evidence TO mx_loader, mx_app;
 

@@ -11,6 +11,7 @@ SELECT stored.mx_invoice_id
 -- name: merge_invoices
 -- Insert and refresh invoices from their list rows, with the people in them and the map from number to
 -- id. What only the detail tells (product lines, the customer's id) stays as it is.
+DISCARD PLANS;
 WITH page AS MATERIALIZED (
     SELECT *
       FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS invoice (
@@ -91,6 +92,7 @@ SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is
 -- name: merge_invoice_details
 -- Invoices asked for alone: their product lines and the payments that they name, in one round trip. The
 -- detail never tells the customer's number, the currency or the tax amount, so the list's stay.
+DISCARD PLANS;
 WITH page AS MATERIALIZED (
     SELECT *
       FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS invoice (

@@ -19,14 +19,27 @@ RETURNING token
 
 -- name: hold_lease
 -- In the transaction of every write: until it ends, nobody takes the merchant over; an older token finds no row.
-SELECT token FROM mx.sync_leases WHERE merchant_id = :merchant_id AND token = :token FOR SHARE
+-- The batch is this transaction's name. It is there already where an earlier try was committed after all.
+UPDATE mx.sync_leases
+   SET batch_before = batch, batch = :batch
+ WHERE merchant_id = :merchant_id AND token = :token
+RETURNING batch_before IS NOT DISTINCT FROM batch AS has_landed
 
 -- name: release_lease
 UPDATE mx.sync_leases SET expires_at = 'epoch' WHERE merchant_id = :merchant_id AND token = :token
 
 -- name: abandon_runs
--- Whoever takes the merchant over closes the runs of a process that was lost.
-UPDATE mx.sync_runs
-   SET finished_at = now(), outcome = 'failed', phase = NULL,
-       message = 'its process was lost; the next sync goes on where it stopped'
- WHERE merchant_id = :merchant_id AND finished_at IS NULL
+-- Whoever takes the merchant over closes the runs of a process that was lost, and the requests behind them.
+WITH lost AS (
+    UPDATE mx.sync_runs
+       SET finished_at = now(), outcome = 'failed', phase = NULL,
+           message = 'its process was lost; the next sync goes on where it stopped'
+     WHERE merchant_id = :merchant_id AND finished_at IS NULL
+    RETURNING run_id, request_id, outcome, message
+)
+UPDATE mx.sync_requests AS request
+   SET status = 'done', finished_at = now(), run_id = lost.run_id, outcome = lost.outcome, message = lost.message
+  FROM lost
+ WHERE request.merchant_id = :merchant_id
+   AND request.request_id = lost.request_id
+   AND request.status = 'claimed'

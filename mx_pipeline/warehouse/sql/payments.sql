@@ -12,6 +12,7 @@ SELECT stored.mx_payment_id
 -- Insert new payments and refresh changed ones, with the people in them, in one round trip. News that
 -- was asked for later always wins, so a slow page cannot undo what a faster sync has written. The list
 -- never tells invoice ids, the original or the batch id, so what a detail told of them stays.
+DISCARD PLANS;
 WITH page AS MATERIALIZED (
     SELECT *
       FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS payment (
@@ -68,6 +69,7 @@ SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is
 -- name: merge_payment_details
 -- What a payment's own page tells: the same fields as the list but the refunded amount, and its
 -- invoices and its original besides.
+DISCARD PLANS;
 WITH page AS MATERIALIZED (
     SELECT *
       FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS payment (

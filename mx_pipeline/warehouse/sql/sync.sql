@@ -145,13 +145,17 @@ VALUES (:merchant_id, 'payments', :run_id, :outcome, CASE WHEN :outcome = 'succe
 SELECT clock_timestamp()
 
 -- name: quarantine
--- Set records aside with their reasons; one that comes again is counted, not doubled.
-INSERT INTO mx.quarantine AS held (merchant_id, stream, mx_id, reason, keys, run_id)
+-- Set records aside with their reasons; one that comes again is counted, not doubled. Those whose id cannot
+-- be read share a row for each reason.
+INSERT INTO mx.quarantine AS held (merchant_id, stream, mx_id, reason, keys, run_id, attempts)
 SELECT :merchant_id, refused.stream, refused.mx_id, refused.reason,
-       coalesce((SELECT array_agg(key) FROM jsonb_array_elements_text(refused.keys) AS key), '{}'), :run_id
+       coalesce((SELECT array_agg(key)
+                   FROM jsonb_array_elements_text((array_agg(refused.keys))[1]) AS key), '{}'), :run_id, count(*)
   FROM jsonb_to_recordset(CAST(:refused AS jsonb)) AS refused (stream text, mx_id bigint, reason text, keys jsonb)
+ GROUP BY refused.stream, refused.mx_id, refused.reason
     ON CONFLICT (merchant_id, stream, mx_id, reason) DO UPDATE
-   SET attempts = held.attempts + 1, last_seen_at = now(), released_at = NULL, run_id = excluded.run_id
+   SET attempts = held.attempts + excluded.attempts, last_seen_at = now(), released_at = NULL, replay = false,
+       run_id = excluded.run_id
 
 -- name: denied_lately
 -- What the vendor denied when it was asked for, not long ago, and nothing has brought since.
@@ -161,19 +165,44 @@ SELECT mx_id
    AND stream = :stream
    AND reason = :reason
    AND released_at IS NULL
+   AND NOT replay
    AND last_seen_at > now() - make_interval(hours => :hours)
 
 -- name: quarantined
 SELECT count(*) FROM mx.quarantine WHERE merchant_id = :merchant_id AND released_at IS NULL
 
 -- name: release
--- What has been taken in after all is no longer held.
+-- What has been taken in after all is no longer held: from the list, or from a page of its own.
 UPDATE mx.quarantine
-   SET released_at = now()
+   SET released_at = now(), replay = false
  WHERE merchant_id = :merchant_id
-   AND stream = :stream
+   AND stream = ANY (CAST(:streams AS text[]))
    AND released_at IS NULL
    AND mx_id = ANY (CAST(:ids AS bigint[]))
+
+-- name: take_up_list_rows
+-- Rows of the lists that could not be taken in, and whose turn it is: with the next sync, then 2, 6, 14
+-- minutes after the last try and so on, a day at most; or because a person asked. This counts as a try.
+UPDATE mx.quarantine
+   SET attempts = attempts + 1, last_seen_at = now(), replay = false, run_id = :run_id
+ WHERE merchant_id = :merchant_id
+   AND stream IN ('payments', 'invoices')
+   AND mx_id IS NOT NULL
+   AND released_at IS NULL
+   AND run_id IS DISTINCT FROM :run_id
+   AND (replay OR last_seen_at <= now() - interval '1 minute' * least(power(2, least(attempts, 11)) - 2, 1440))
+RETURNING stream, mx_id
+
+-- name: held
+-- What is in quarantine, newest first.
+SELECT quarantine_id, stream, mx_id, reason, keys, attempts, first_seen_at, last_seen_at, replay
+  FROM mx.quarantine
+ WHERE merchant_id = :merchant_id AND released_at IS NULL
+ ORDER BY last_seen_at DESC, quarantine_id DESC
+ LIMIT :most
+
+-- name: mark_for_replay
+UPDATE mx.quarantine SET replay = true WHERE merchant_id = :merchant_id AND released_at IS NULL
 
 -- name: count_calls
 -- The calls of a run so far, all of them each time, so that telling twice counts once; under the merchant's own

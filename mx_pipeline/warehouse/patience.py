@@ -1,0 +1,61 @@
+"""Waits for a Postgres that is busy or away: a transaction is run again as a whole, for so long and no longer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from mx_pipeline.errors import WarehouseUnavailable
+from mx_pipeline.warehouse.connections import Tenant, Warehouse
+from mx_pipeline.warehouse.leases import hold_lease
+
+T = TypeVar("T")
+
+LONGEST_PAUSE_SECONDS = 5
+
+
+def patiently(
+    warehouse: Warehouse, merchant_id: int, what: Callable[[Tenant], T], *, seconds: float | None = None
+) -> T:
+    """Run `what` in one transaction inside this merchant, and again as a whole where Postgres was busy or away.
+
+    `what` may run several times, also after it was committed and only the answer was lost, so it changes
+    nothing but the database, and twice is as good as once. Raises WarehouseError when the warehouse's patience,
+    or so many `seconds`, are over.
+    """
+    for attempt in Retrying(
+        retry=retry_if_exception_type(WarehouseUnavailable),
+        stop=stop_after_delay(warehouse.patience_seconds if seconds is None else seconds),
+        wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
+        reraise=True,
+    ):
+        with attempt, warehouse.merchant(merchant_id) as tenant:
+            return what(tenant)
+    raise AssertionError("Retrying ends with a return or with the error")
+
+
+def commit_once(
+    warehouse: Warehouse,
+    merchant_id: int,
+    token: int,
+    what: Callable[[Tenant], T],
+    *,
+    seconds: float | None = None,
+) -> T:
+    """Run `what` patiently in a transaction of whoever holds the lease, and count it once.
+
+    Where a transaction was committed and the answer was lost, the next try finds its name and gives what the
+    first one found: a page that was new is not called unchanged. Raises LeaseLost, WarehouseError.
+    """
+    batch, found = secrets.token_hex(8), list[T]()
+
+    def once(tenant: Tenant) -> T:
+        has_landed = hold_lease(tenant, token, batch=batch)
+        if not has_landed:
+            found.append(what(tenant))
+        return found[-1]
+
+    return patiently(warehouse, merchant_id, once, seconds=seconds)

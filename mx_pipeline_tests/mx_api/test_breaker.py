@@ -1,0 +1,109 @@
+"""A vendor that fails everyone is asked rarely and by one call at a time; one record that fails is not the vendor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Timer
+
+import msgspec
+import pytest
+
+from mx_pipeline.errors import MxOutage
+from mx_pipeline.synthetic_mx import FixedAnswer, SyntheticMx
+from mx_pipeline_tests.mx_api.budgeted import ONE_TRY, QUICK, Clinic
+from mx_pipeline_tests.mx_api.test_budget import MERCHANT, a_clinic, mx, synthetic_mx
+
+__all__ = ["a_clinic", "mx", "synthetic_mx"]
+
+FAR_OFF = msgspec.structs.replace(ONE_TRY, cool_down_seconds=5, outage_patience_seconds=0.2)
+
+
+def outage(mx: SyntheticMx, seconds: float, **how: object) -> None:
+    """Every call fails from now on, for so long."""
+    mx.answers(FixedAnswer(status=503, **how))  # type: ignore[arg-type]
+    Timer(seconds, mx.answers_truthfully).start()
+
+
+def test_h6_five_failures_in_a_row_and_the_next_call_is_not_sent(
+    mx: SyntheticMx, a_clinic: Callable[..., Clinic]
+) -> None:
+    clinic = a_clinic(limits=FAR_OFF)
+    patient = msgspec.structs.replace(FAR_OFF, tries=5, backoff_base_seconds=60, backoff_cap_seconds=60)
+    neighbour = a_clinic(MERCHANT + 1, limits=patient, budget=clinic.budget)
+    mx.answers(FixedAnswer(status=500, delay_ms=50))
+    clinic.asks_for_many(5)
+
+    with pytest.raises(MxOutage):
+        neighbour.client.get_payment(neighbour.ids[0])
+
+    assert mx.call_count() == 5
+
+
+def test_h6_four_failures_in_a_row_are_not_enough(mx: SyntheticMx, a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic(limits=FAR_OFF)
+    mx.answers(FixedAnswer(status=500, times=4))
+
+    outcomes = [clinic.asks(mx_id) for mx_id in clinic.ids[:4]] + [clinic.asks()]
+
+    assert outcomes == ["mx_unavailable"] * 4 + ["ok"]
+
+
+def test_h6_a_burst_is_outlasted_by_one_probe_at_a_time(
+    mx: SyntheticMx, a_clinic: Callable[..., Clinic]
+) -> None:
+    clinic = a_clinic()
+    outage(mx, 0.5, delay_ms=30)
+
+    outcomes = clinic.asks_for_many(40, threads=8)
+
+    failed = [call for call in clinic.calls if call.outcome != "ok"]
+    first_eight_and_probes = 8 + 4  # probes come 50, 100, 200 and 400 ms after the last failure
+    assert outcomes == ["ok"] * 40
+    assert 8 <= len(failed) <= first_eight_and_probes
+
+
+def test_h6_a_walk_alone_outlasts_a_burst_although_its_tries_are_spent(
+    mx: SyntheticMx, a_clinic: Callable[..., Clinic]
+) -> None:
+    clinic = a_clinic()
+    outage(mx, 0.4)
+
+    pages = list(clinic.client.list_payments())
+
+    assert [len(page.records) for page in pages] == [20]
+    assert len(clinic.calls) <= 5 + 4 + 1
+
+
+def test_h6_an_outage_beyond_all_patience_is_said(mx: SyntheticMx, a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic(limits=msgspec.structs.replace(QUICK, outage_patience_seconds=0.3))
+    mx.answers(FixedAnswer(status=503))
+    began = time.monotonic()
+
+    with pytest.raises(MxOutage, match="MX has answered no call with this key for 0 s"):
+        list(clinic.client.list_payments())
+
+    assert 0.3 <= time.monotonic() - began < 2
+
+
+def test_h7_one_record_that_always_fails_does_not_open_it_for_the_others(
+    mx: SyntheticMx, a_clinic: Callable[..., Clinic]
+) -> None:
+    clinic = a_clinic(limits=msgspec.structs.replace(QUICK, cool_down_seconds=5))
+    broken = clinic.ids[0]
+    mx.answers(FixedAnswer(status=500, record_id=str(broken)))
+
+    outcomes = [clinic.asks(broken), clinic.asks(broken), clinic.asks(clinic.ids[1])]
+
+    assert outcomes == ["mx_unavailable", "mx_unavailable", "ok"]
+    assert [call.outcome for call in clinic.calls] == ["mx_unavailable"] * 10 + ["ok"]
+    assert clinic.budget.level == pytest.approx(4, abs=0.3)  # halved once, not ten times
+
+
+def test_h4_429_never_opens_it(mx: SyntheticMx, a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic(limits=FAR_OFF)
+    mx.answers(FixedAnswer(status=429, times=12))
+
+    outcomes = [clinic.asks(mx_id) for mx_id in clinic.ids[:13]]
+
+    assert outcomes == ["mx_rate_limited"] * 12 + ["ok"]

@@ -1,0 +1,69 @@
+"""What cannot be taken in is set aside with its reason, tried again, and never replaced by a default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mx_pipeline.warehouse.quarantine import mark_for_replay
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
+from mx_pipeline_tests.sync.conftest import Clinic
+
+HELD = "SELECT stream, mx_id, reason FROM mx.quarantine WHERE released_at IS NULL"
+OLD_AND_SETTLED = {"source": "QuickPay", "status": "Settled"}
+
+
+def a_clinic_with_one_bad_payment(a_clinic: Callable[..., Clinic]) -> tuple[Clinic, int]:
+    """Sixty old payments; the oldest has an amount that is none."""
+    clinic = a_clinic()
+    (bad,) = clinic.mx.has_payments(
+        MERCHANT, {**OLD_AND_SETTLED, "created": "2025-01-01T12:00:00Z", "amount": "1,234.56"}
+    )
+    clinic.mx.has_payments(
+        MERCHANT, *({**OLD_AND_SETTLED, "created": f"2025-02-01T12:00:{n:02}Z"} for n in range(60))
+    )
+    clinic.mx.behaves(MERCHANT, payment_page_cap=20)
+    return clinic, bad
+
+
+def test_one_bad_record_is_named_and_the_others_land(a_clinic: Callable[..., Clinic]) -> None:
+    clinic, bad = a_clinic_with_one_bad_payment(a_clinic)
+
+    report = clinic.sync("full")
+
+    assert report.outcome == "partial"
+    assert str(bad) in report.message
+    assert clinic.rows("SELECT count(*) FROM mx.payments") == [(60,)]
+    ((stream, held, reason),) = clinic.rows(HELD)
+    assert (stream, held) == ("payments", bad)
+    assert "amount" in reason
+    assert report.certificates[0].missing_ids == (bad,)
+
+
+def test_the_next_sync_takes_it_in_once_it_is_mended_though_it_is_old(
+    a_clinic: Callable[..., Clinic],
+) -> None:
+    clinic, bad = a_clinic_with_one_bad_payment(a_clinic)
+    clinic.sync("full")
+    clinic.mx.change_payment(MERCHANT, bad, amount="1234.56")
+
+    report = clinic.sync("incremental")
+
+    assert report.outcome == "success", report.message
+    assert clinic.rows(HELD) == []
+    assert clinic.rows("SELECT amount::text FROM mx.payments WHERE mx_payment_id = :bad", bad=bad) == [
+        ("1234.56",)
+    ]
+
+
+def test_it_is_tried_less_and_less_often_until_a_person_asks(a_clinic: Callable[..., Clinic]) -> None:
+    clinic, _ = a_clinic_with_one_bad_payment(a_clinic)
+    clinic.sync("full")
+
+    tried = [clinic.sync("incremental").stats["paymentDetails"] for _ in range(3)]
+    with clinic.warehouse.app.merchant(MERCHANT) as tenant:
+        marked = mark_for_replay(tenant)
+    asked = clinic.sync("incremental").stats["paymentDetails"]
+
+    assert tried == [1, 0, 0]
+    assert marked >= 1
+    assert asked == 1
