@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo up test check format clean
+.PHONY: help install demo up test bench chaos check format clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ up: $(INSTALLED) ## the same, and it stays up
 
 test: $(INSTALLED) ## all tests that need nothing but Python
 	$(BIN)/python -m pytest -m "not system"
+
+bench: $(INSTALLED) ## the figures of a sync, as ratios; takes ten minutes
+	$(BIN)/python -m mx_pipeline_tests.bench
 
 check: $(INSTALLED) ## lint, format, types, floors
 	$(BIN)/ruff check .

@@ -51,7 +51,7 @@ def convert(tree: object, shape: Shape, drift: Drift, path: str = "") -> Tree:
     if isinstance(tree, _Doubled):
         raise CannotTakeIn(f"{path or 'record'}: has the same key twice")
     came = cast("Tree", tree)
-    drift.look_at_keys(came, shape, path)
+    drift.look_at_keys(came, path)
     taken: Tree = {}
     for field in shape.fields:
         value = came.get(field.wire_name)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from mx_pipeline.mx_api.shapes import every_name, shape_of
+from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mx_pipeline.mx_api.shapes import Field, Kind, Shape
+    from mx_pipeline.mx_api.shapes import Field, Kind
 
 FIELDS_NAMED_AT_MOST = 50
 LONGEST_NAME = 60
+PLACE_IN_LIST = re.compile(r"\[[0-9]+\]")
 NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 JSON_TYPES: Mapping[Kind, type] = {
     "text": str,
@@ -38,6 +43,14 @@ KNOWN_BUT_NOT_TAKEN = frozenset(_NAMES.split())
 """The documented keys that nobody declares (`mx_api.md` 2.1, 2.2, 2.8, 2.9, 5.1)."""
 
 
+@functools.cache
+def known_names() -> frozenset[str]:
+    """Every key that is documented for a payment or an invoice."""
+    return KNOWN_BUT_NOT_TAKEN.union(
+        *(every_name(shape_of(record)) for record in (Payment, PaymentDetail, Invoice, InvoiceDetail))
+    )
+
+
 class Drift:
     """Of one stream. Counted are the records that are looked into: some of each page, and every odd one."""
 
@@ -47,10 +60,11 @@ class Drift:
         self.replaced = 0
         """Texts in which a character that Postgres cannot store became U+FFFD."""
 
-    def look_at_keys(self, came: Iterable[str], shape: Shape, path: str) -> None:
-        """Count the keys that are neither declared nor known."""
+    def look_at_keys(self, came: Iterable[str], path: str) -> None:
+        """Count the keys that nobody has documented, wherever they stand."""
+        known = known_names()
         for key in came:
-            if key not in shape.known_names and key not in KNOWN_BUT_NOT_TAKEN:
+            if key not in known:
                 self._count(f"{path}.{key}" if path else key, "unknown")
 
     def look_at_type(self, value: object, field: Field, path: str) -> None:
@@ -60,6 +74,6 @@ class Drift:
             self._count(path, "another type")
 
     def _count(self, path: str, what: str) -> None:
-        name = f"{NOT_A_NAME.sub('?', path)[:LONGEST_NAME]}: {what}"
+        name = f"{NOT_A_NAME.sub('?', PLACE_IN_LIST.sub('', path))[:LONGEST_NAME]}: {what}"
         if name in self.counts or len(self.counts) < FIELDS_NAMED_AT_MOST:
             self.counts[name] += 1

@@ -26,7 +26,7 @@ R = TypeVar("R", bound=Payment | Invoice)
 
 STEPS_BACK_AT_MOST = 3
 TOP_READS_AT_MOST = 3
-REPEATS_AT_MOST = 2
+REPEATS_AT_MOST = 1
 """As often may a page bring nothing but what the one before it brought."""
 
 
@@ -96,11 +96,11 @@ class Pages(Generic[R]):
         return envelope, [self._read(row) for row in envelope.rows]
 
     def _asks_to_come(self, ask: Ask, most: int) -> list[Ask]:
-        """What the walk will want if the list stays as it is."""
+        """What the walk will want if the list stays as it is: one page at first, then more, as trust grows."""
         if ask.purpose != "walk" or self._overlap or self._is_walked or self._limit is not None:
             return []
         count = 0 if self._is_count_wrong else self.record_count or 0
-        offsets = range(self.offset, count, max(self._largest, 1))[:most]
+        offsets = range(self.offset, count, max(self._largest, 1))[: min(most, max(1, self.calls - 1))]
         return [Ask("walk", offset, self._page_size) for offset in offsets]
 
     def _next_ask(self) -> Ask | None:

@@ -31,8 +31,6 @@ class Shape(msgspec.Struct, frozen=True):
     """The declared fields of one record, or of an object inside it."""
 
     fields: tuple[Field, ...]
-    known_names: frozenset[str] = frozenset()
-    """The wire names of the fields."""
 
     def names(self, *kinds: Kind, is_many: bool = False, is_id: bool | None = None) -> tuple[str, ...]:
         """The attributes of these kinds, in order."""
@@ -50,6 +48,12 @@ class Shape(msgspec.Struct, frozen=True):
         )
 
 
+def every_name(shape: Shape) -> frozenset[str]:
+    """The wire names of all fields, those of the objects inside among them."""
+    own = frozenset(field.wire_name for field in shape.fields)
+    return own.union(*(every_name(field.shape) for field in shape.fields if field.shape))
+
+
 def shape_of(record_type: type[msgspec.Struct]) -> Shape:
     """The shape of a record class."""
     described = inspect.type_info(record_type)
@@ -58,8 +62,9 @@ def shape_of(record_type: type[msgspec.Struct]) -> Shape:
 
 
 def _shape(described: inspect.StructType) -> Shape:
-    fields = tuple(_field(field) for field in described.fields if field.encode_name not in NOT_ON_THE_WIRE)
-    return Shape(fields, frozenset(field.wire_name for field in fields))
+    return Shape(
+        tuple(_field(field) for field in described.fields if field.encode_name not in NOT_ON_THE_WIRE)
+    )
 
 
 def _field(field: inspect.Field) -> Field:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Generator
@@ -44,10 +45,12 @@ def leased(
 
 
 def _take(warehouse: Warehouse, merchant_id: int, holder: str, wait_seconds: float) -> int:
-    deadline = time.monotonic() + wait_seconds
+    deadline, batch = time.monotonic() + wait_seconds, secrets.token_hex(8)
     while True:
         token, other = patiently(
-            warehouse, merchant_id, lambda tenant: (take_lease(tenant, holder=holder), lease_holder(tenant))
+            warehouse,
+            merchant_id,
+            lambda tenant: (take_lease(tenant, holder=holder, batch=batch), lease_holder(tenant)),
         )
         if token is not None:
             return token

@@ -9,12 +9,12 @@ LEASE_SECONDS = 30
 """A dead worker's merchant is free after that."""
 
 
-def take_lease(tenant: Tenant, *, holder: str) -> int | None:
+def take_lease(tenant: Tenant, *, holder: str, batch: str) -> int | None:
     """The token of a lease that is ours from now on; None while somebody else holds it.
 
-    Runs that a lost process left open are closed.
+    `batch` names this taking, for a second try of it. Runs that a lost process left open are closed.
     """
-    row = tenant.run("leases", "take_lease", holder=holder, seconds=LEASE_SECONDS).one_or_none()
+    row = tenant.run("leases", "take_lease", holder=holder, batch=batch, seconds=LEASE_SECONDS).one_or_none()
     if row is None:
         return None
     tenant.run("leases", "abandon_runs")

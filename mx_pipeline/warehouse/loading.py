@@ -22,12 +22,14 @@ from mx_pipeline.warehouse.rows import (
 R = TypeVar("R", Payment, Invoice)
 
 SAME_RECORDS = {
-    "payments": ("payments",),
+    "payments": ("payments", "payment_details"),
     "payment_details": ("payments", "payment_details"),
-    "invoices": ("invoices",),
+    "invoices": ("invoices", "invoice_details"),
     "invoice_details": ("invoices", "invoice_details"),
 }
-"""Which refusals end when a record is taken in: its own page tells all that the list would have told."""
+"""Which refusals end when a record is taken in: its own page tells all that the list would have told.
+
+The list ends a refusal of the record's own page only where that page was asked for in the list row's place."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def refused_by_postgres(
 def release(tenant: Tenant, stream: str, ids: Sequence[int]) -> None:
     """What has been taken in after all is no longer held in quarantine."""
     if ids:
-        tenant.run("sync", "release", streams=list(SAME_RECORDS[stream]), ids=list(ids))
+        tenant.run("sync", "release", stream=stream, streams=list(SAME_RECORDS[stream]), ids=list(ids))
 
 
 def _fresh(tenant: Tenant, page: str, statement: str, records: Mapping[int, R]) -> list[tuple[R, int]]:

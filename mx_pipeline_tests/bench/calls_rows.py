@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mx_pipeline_tests.bench.clinic import INVOICES_PER_PAGE, PAYMENTS_PER_PAGE, Clinic, Machine
 from mx_pipeline_tests.bench.fewest import truth_of
-from mx_pipeline_tests.bench.figures import Figure
+from mx_pipeline_tests.bench.figures import TIMES, Figure
 from mx_pipeline_tests.bench.sql import column
 
 ROW = "calls"
@@ -54,7 +54,9 @@ def _calls(clinic: Clinic, mode: str) -> dict[str, int]:
 
 def _against(calls: dict[str, int], fewest: int, what: str) -> Figure:
     made = sum(calls.values())
-    return Figure(ROW, what, made / fewest, "×", MOST_RATIO, beside={**calls, "made": made, "fewest": fewest})
+    return Figure(
+        ROW, what, made / fewest, TIMES, MOST_RATIO, beside={**calls, "made": made, "fewest": fewest}
+    )
 
 
 def _news(clinic: Clinic) -> None:

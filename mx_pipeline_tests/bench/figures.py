@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+TIMES = "\u00d7"
 COLUMNS = ("what", "measured", "reach", "")
 
 
@@ -18,7 +19,7 @@ class Figure:
     what: str
     value: float
     unit: str
-    """`×`, `%`, `calls` or `MB`."""
+    """TIMES, `%`, `calls` or `MB`."""
     reach: float
     is_least: bool = False
     """The figure is to be that large at least, not at most."""

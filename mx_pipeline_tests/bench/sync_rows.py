@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mx_pipeline_tests.bench.clinic import Machine
 from mx_pipeline_tests.bench.fewest import truth_of
-from mx_pipeline_tests.bench.figures import Figure, middle
+from mx_pipeline_tests.bench.figures import TIMES, Figure, middle
 
 IN_FLIGHT, LATENCY_SECONDS = 16, 0.05
 MOST_WALL, MOST_CPU, MOST_MB = 1.2, 3, 100
@@ -30,7 +30,7 @@ def wall_rows(machine: Machine, sizes: dict[int, int]) -> Iterator[Figure]:
             "wall",
             f"wall time of a first load, {payments:,} payments, 50 ms latency, 16 in flight",
             wall / ideal,
-            "×",
+            TIMES,
             MOST_WALL,
             beside={"seconds": wall, "fewest_calls": fewest, "ideal_seconds": ideal, "runs": runs},
         )
@@ -49,7 +49,7 @@ def cpu_rows(machine: Machine, payments: int, runs: int) -> Iterator[Figure]:
         "cpu",
         f"CPU of a first load, {payments:,} payments, process and Postgres backends",
         middle(syncs, *both) / middle(floors, *both),
-        "×",
+        TIMES,
         MOST_CPU,
         beside={
             "process_seconds": middle(syncs, both[0]),

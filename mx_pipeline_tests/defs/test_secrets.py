@@ -49,6 +49,9 @@ def test_nothing_secret_is_stored_by_runs_that_succeed_and_fail(clinics: Clinics
     clinics.run(alfa, to=bravo)
     clinics.warehouse.damage("ALTER TABLE mx.payments ADD CHECK (merchant_id <> 1000000001) NOT VALID")
     clinics.mx.receives(ALFA, payments=3)
+    clinics.run(alfa)
+    clinics.warehouse.damage("REVOKE INSERT ON mx.payments FROM mx_loader")
+    clinics.mx.receives(ALFA, payments=3)
     failed = clinics.run(alfa)
 
     assert not failed.success

@@ -142,8 +142,14 @@ class Examination:
         key = clinic.key
         pair = base64.b64encode(f"{key.consumer_key}:{key.consumer_secret}".encode()).decode()
         words = (*CANARIES, NAME_CANARY, key.consumer_key, key.consumer_secret, pair)
-        logged = "\n".join(f"{record.getMessage()} {record.__dict__} {record.exc_text}" for record in self._log.records)
-        places = {"log": logged, "report": str(report.as_json()), "tables": self.warehouse.everything(but="_people")}
+        logged = "\n".join(
+            f"{record.getMessage()} {record.__dict__} {record.exc_text}" for record in self._log.records
+        )
+        places = {
+            "log": logged,
+            "report": str(report.as_json()),
+            "tables": self.warehouse.everything(but="_people"),
+        }
         return [f"{word} in {place}" for place, text in places.items() for word in words if word in text]
 
 

@@ -65,7 +65,9 @@ def test_h12_h13_h15_nonsense_on_page_three_is_given_up_after_three_tries(
     examination.heals(clinic)
 
 
-@pytest.mark.parametrize("nonsense", NONSENSE, ids=lambda name: f"{ROWS[name]} {name}")
+@pytest.mark.parametrize(
+    "nonsense", ["truncated", "web page", "cut gzip"], ids=lambda name: f"{ROWS[name]} {name}"
+)
 def test_h12_h13_h15_nonsense_that_passes_shows_in_a_counter_only(
     examination: Examination, nonsense: str
 ) -> None:
@@ -80,7 +82,7 @@ def test_h12_h13_h15_nonsense_that_passes_shows_in_a_counter_only(
     examination.is_whole(clinic, report)
 
 
-@pytest.mark.parametrize("cut", [0.0002, 0.1, 0.9, 0.9999])
+@pytest.mark.parametrize("cut", [0.0002, 0.5, 0.9999])
 def test_h12_a_list_cut_anywhere_never_means_no_rows(examination: Examination, cut: float) -> None:
     clinic = examination.clinic(payments=60, is_synced=True)
     clinic.mx.answers(faults.cut_short(share=cut, endpoint="payments"))
@@ -94,15 +96,20 @@ def test_h12_a_list_cut_anywhere_never_means_no_rows(examination: Examination, c
 
 @pytest.mark.parametrize(
     "body",
-    [b"{}", b'{"recordCount":0}', b'{"recordCount":0,"records":null}', b'{"recordCount":0,"records":{}}', b"[]"],
-    ids=str,
+    [
+        b"{}",
+        b'{"recordCount":0}',
+        b'{"recordCount":0,"records":null}',
+        b'{"recordCount":0,"records":{}}',
+        b"[]",
+    ],
+    ids=bytes.decode,
 )
-@pytest.mark.parametrize("endpoint", ["payments", "invoices"])
 def test_h14_json_of_another_shape_is_a_broken_contract_and_not_an_empty_list(
-    examination: Examination, body: bytes, endpoint: str, caplog: pytest.LogCaptureFixture
+    examination: Examination, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     clinic = examination.clinic(payments=40, is_synced=True)
-    clinic.mx.answers(faults.says(body, endpoint=endpoint))
+    clinic.mx.answers(faults.says(body, endpoint="payments"))
 
     report = examination.sync(clinic)
 
@@ -146,7 +153,7 @@ def test_h15_latin_1_that_calls_itself_utf_8_costs_the_records_in_it_and_no_page
     report = examination.sync(clinic)
 
     assert report.outcome == "partial"
-    assert {reason for reason in examination.quarantine(clinic).values()} == {"record: is not UTF-8"}
+    assert set(examination.quarantine(clinic).values()) == {"record: is not UTF-8"}
     assert 0 < payments_held(clinic) < 31
     assert payments_held(clinic) + report.stats["quarantined"] == 31  # type: ignore[operator]
     examination.heals(clinic)

@@ -12,8 +12,9 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 IN_FLIGHT_AT_MOST = 16
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-@pytest.mark.parametrize("endpoint", ["payments", "invoices", "invoice"])
+@pytest.mark.parametrize(
+    ("status", "endpoint"), [(500, "payments"), (502, "invoices"), (503, "invoice"), (504, "payment")]
+)
 def test_h5_a_single_5xx_shows_in_a_counter_only(
     examination: Examination, status: int, endpoint: str
 ) -> None:
@@ -35,7 +36,9 @@ def test_h7_an_invoice_that_always_fails_is_set_aside_and_the_others_land(examin
 
     report = examination.sync(clinic)
 
-    examination.is_whole_but(clinic, report, bad, words=f"invoice_details {bad} set aside: detail unavailable")
+    examination.is_whole_but(
+        clinic, report, bad, words=f"invoice_details {bad} set aside: detail unavailable"
+    )
     examination.heals(clinic)
     assert examination.quarantine(clinic) == {}
 
@@ -95,7 +98,8 @@ def test_h19_a_key_revoked_among_details_ends_without_a_storm(examination: Exami
     assert report.outcome == "auth_failed"
     assert examination.outcomes(clinic, report)["mx_credentials_refused"] <= IN_FLIGHT_AT_MOST + 1
     kept = clinic.rows(
-        "SELECT count(*) FROM mx.invoice_documents WHERE merchant_id = :m AND raw_data IS NOT NULL", m=MERCHANT
+        "SELECT count(*) FROM mx.invoice_documents WHERE merchant_id = :m AND raw_data IS NOT NULL",
+        m=MERCHANT,
     )
     assert kept == [(30,)]
 
@@ -115,9 +119,7 @@ def test_h19_one_slip_of_the_vendors_is_asked_about_once_more(
 
 
 @pytest.mark.parametrize("endpoint", ["invoices", "invoice"])
-def test_h20_without_the_role_for_invoices_the_payments_land(
-    examination: Examination, endpoint: str
-) -> None:
+def test_h20_without_the_role_for_invoices_the_payments_land(examination: Examination, endpoint: str) -> None:
     clinic = examination.clinic(payments=200)
     clinic.mx.answers(faults.fails(403, endpoint=endpoint))
 

@@ -159,9 +159,7 @@ def test_d6_an_order_that_changes_between_calls_ends_complete_or_says_so(
 
 
 @pytest.mark.parametrize("page", [30, 99, 100, 101])
-def test_d7_a_hundred_payments_of_one_second_across_a_pages_edge(
-    examination: Examination, page: int
-) -> None:
+def test_d7_a_hundred_payments_of_one_second_across_a_pages_edge(examination: Examination, page: int) -> None:
     clinic = examination.clinic()
     clinic.mx.has_payments(MERCHANT, *({"created": SAME_SECOND} for _ in range(100)))
     clinic.mx.has_payments(MERCHANT, {"created": "2026-03-08T05:59:58Z"}, {"created": "2026-03-08T06:00:00Z"})

@@ -33,11 +33,13 @@ def test_h6_five_failures_in_a_row_and_the_next_call_is_not_sent(
     neighbour = a_clinic(MERCHANT + 1, limits=patient, budget=clinic.budget)
     mx.answers(FixedAnswer(status=500, delay_ms=50))
     clinic.asks_for_many(5)
+    began = time.monotonic()
 
     with pytest.raises(MxOutage):
         neighbour.client.get_payment(neighbour.ids[0])
 
     assert mx.call_count() == 5
+    assert time.monotonic() - began < 1  # nor is it tried again
 
 
 def test_h6_four_failures_in_a_row_are_not_enough(mx: SyntheticMx, a_clinic: Callable[..., Clinic]) -> None:

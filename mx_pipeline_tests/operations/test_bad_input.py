@@ -40,7 +40,6 @@ LATEST_WORDS = "the number of payments must be from 1 to 100"
         (["sync", "1", "--latest", "5", "--full"], "exclude each other"),
         (["sync", "1", "--emergency"], "give --latest too"),
         (["sync", "1", "--latest", "ten"], "a valid integer"),
-        (["sync", "1", "--since", "2025-01-01"], "No such option"),
         (["nonsense"], "nonsense"),
         (["merchants", "add", "1"], "Missing option"),
         ([*ADD, "Chicago"], "'Chicago' is no time zone: type an IANA name"),

@@ -42,10 +42,10 @@ def test_a_lease_that_is_given_back_is_free_at_once(warehouse: WarehouseUnderTes
 def test_p16_a_zombie_is_fenced_off_by_its_older_token(warehouse: WarehouseUnderTest) -> None:
     warehouse.has_merchant()
     with warehouse.loader.merchant(MERCHANT) as tenant:
-        zombie = take_lease(tenant, holder="zombie") or 0
+        zombie = take_lease(tenant, holder="zombie", batch="zombie") or 0
     warehouse.damage(EXPIRED)
     with warehouse.loader.merchant(MERCHANT) as tenant:
-        assert take_lease(tenant, holder="heir") == zombie + 1
+        assert take_lease(tenant, holder="heir", batch="heir") == zombie + 1
 
     with pytest.raises(LeaseLost), warehouse.loader.merchant(MERCHANT) as tenant:
         hold_lease(tenant, zombie, batch="late")
@@ -80,7 +80,7 @@ def test_p16_a_sync_that_lost_its_lease_writes_nothing_more(a_clinic: Callable[.
 def test_p18_leases_run_by_the_database_clock(warehouse: WarehouseUnderTest) -> None:
     warehouse.has_merchant()
     with warehouse.loader.merchant(MERCHANT) as tenant:
-        take_lease(tenant, holder="someone")
+        take_lease(tenant, holder="someone", batch="someone")
 
     assert warehouse.value(
         "SELECT expires_at BETWEEN now() + interval '20 s' AND now() + interval '31 s' FROM mx.sync_leases"

@@ -91,7 +91,8 @@ SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is
 
 -- name: merge_invoice_details
 -- Invoices asked for alone: their product lines and the payments that they name, in one round trip. The
--- detail never tells the customer's number, the currency or the tax amount, so the list's stay.
+-- detail never tells the customer's number, the currency or the tax amount, so the list's stay. The ids as
+-- an array make Postgres look each up, where it would read all of the merchant's rows for each batch.
 DISCARD PLANS;
 WITH page AS MATERIALIZED (
     SELECT *
@@ -200,6 +201,7 @@ WITH page AS MATERIALIZED (
     DELETE FROM mx.invoice_purchases AS stored
      USING fresh
      WHERE stored.merchant_id = :merchant_id
+       AND stored.mx_invoice_id = ANY (ARRAY(SELECT id FROM fresh))
        AND stored.mx_invoice_id = fresh.id
        AND stored.line > jsonb_array_length(fresh.purchases)
 ), named_payments AS (
@@ -211,6 +213,7 @@ WITH page AS MATERIALIZED (
     DELETE FROM mx.invoice_payments AS stored
      USING fresh
      WHERE stored.merchant_id = :merchant_id
+       AND stored.mx_invoice_id = ANY (ARRAY(SELECT id FROM fresh))
        AND stored.mx_invoice_id = fresh.id
        AND stored.mx_payment_id <> ALL (coalesce(fresh.payments, '{}'))
 )

@@ -1,10 +1,12 @@
 -- name: take_lease
 -- No row where somebody else holds it. The database's clock decides, so no machine's own can expire it.
-INSERT INTO mx.sync_leases AS held (merchant_id, holder, expires_at)
-VALUES (:merchant_id, :holder, clock_timestamp() + make_interval(secs => :seconds))
+-- The batch is the name of this taking: where only the answer was lost, it is ours already.
+INSERT INTO mx.sync_leases AS held (merchant_id, holder, batch, expires_at)
+VALUES (:merchant_id, :holder, :batch, clock_timestamp() + make_interval(secs => :seconds))
     ON CONFLICT (merchant_id) DO UPDATE
-   SET token = held.token + 1, holder = excluded.holder, run_id = NULL, expires_at = excluded.expires_at
- WHERE held.expires_at < clock_timestamp()
+   SET token = held.token + 1, holder = excluded.holder, run_id = NULL, batch = excluded.batch,
+       expires_at = excluded.expires_at
+ WHERE held.expires_at < clock_timestamp() OR held.batch = excluded.batch
 RETURNING token
 
 -- name: lease_holder

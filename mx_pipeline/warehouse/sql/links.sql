@@ -79,8 +79,12 @@ SELECT payment.mx_payment_id
    AND payment.source IS DISTINCT FROM 'QuickPay'
    AND payment.detail_observed_at IS NULL
    AND payment.invoice_ids IS NULL
-   AND NOT EXISTS (SELECT FROM mx.invoice_payments AS named
-                    WHERE named.merchant_id = :merchant_id AND named.mx_payment_id = payment.mx_payment_id)
+   -- An invoice that names the payment suffices, unless it is smaller: then the payment paid others, too.
+   AND NOT EXISTS (SELECT
+                     FROM mx.invoice_payments AS named
+                     JOIN mx.invoice_documents AS invoice USING (merchant_id, mx_invoice_id)
+                    WHERE named.merchant_id = :merchant_id AND named.mx_payment_id = payment.mx_payment_id
+                   HAVING sum(invoice.total_amount) >= payment.amount - coalesce(payment.surcharge_amount, 0))
    AND CASE
            WHEN evidence.candidates > 0 THEN NOT evidence.suffices
            WHEN evidence.candidates = 0 THEN

@@ -779,6 +779,8 @@ COMMENT ON COLUMN mx.payments.observed_at IS
     'When the stored news was asked for, by the database''s clock; later news wins.';
 COMMENT ON COLUMN mx.payments.detail_observed_at IS
     'When the payment''s own page was last asked for with news; empty if never.';
+COMMENT ON COLUMN mx.payments.vanished_at IS
+    'When MX stopped listing the payment; such a payment is kept and no longer counted or shown.';
 COMMENT ON COLUMN mx.payments.changed_at IS
     'When a sync last changed this row.';
 
@@ -859,6 +861,8 @@ COMMENT ON COLUMN mx.invoice_documents.observed_at IS
     'When the stored news was asked for, by the database''s clock; later news wins.';
 COMMENT ON COLUMN mx.invoice_documents.detail_observed_at IS
     'When the invoice''s own page was last asked for with news; empty if never.';
+COMMENT ON COLUMN mx.invoice_documents.vanished_at IS
+    'When MX stopped listing the invoice, or denied it; its product lines stay.';
 COMMENT ON COLUMN mx.invoice_documents.changed_at IS
     'When a sync last changed this row.';
 

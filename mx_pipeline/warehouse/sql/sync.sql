@@ -172,13 +172,21 @@ SELECT mx_id
 SELECT count(*) FROM mx.quarantine WHERE merchant_id = :merchant_id AND released_at IS NULL
 
 -- name: release
--- What has been taken in after all is no longer held: from the list, or from a page of its own.
-UPDATE mx.quarantine
+-- What has been taken in after all is no longer held: from the list, or from a page of its own. A page that
+-- stands for a list row that was held goes with it.
+UPDATE mx.quarantine AS held
    SET released_at = now(), replay = false
- WHERE merchant_id = :merchant_id
-   AND stream = ANY (CAST(:streams AS text[]))
-   AND released_at IS NULL
-   AND mx_id = ANY (CAST(:ids AS bigint[]))
+ WHERE held.merchant_id = :merchant_id
+   AND held.stream = ANY (CAST(:streams AS text[]))
+   AND held.released_at IS NULL
+   AND held.mx_id = ANY (CAST(:ids AS bigint[]))
+   AND (held.stream = :stream
+        OR CAST(:stream AS text) IN ('payment_details', 'invoice_details')
+        OR EXISTS (SELECT FROM mx.quarantine AS list_row
+                    WHERE list_row.merchant_id = :merchant_id
+                      AND list_row.stream = :stream
+                      AND list_row.mx_id = held.mx_id
+                      AND list_row.released_at IS NULL))
 
 -- name: take_up_list_rows
 -- Rows of the lists that could not be taken in, and whose turn it is: with the next sync, then 2, 6, 14
