@@ -29,6 +29,9 @@ test: $(INSTALLED) ## all tests that need nothing but Python
 bench: $(INSTALLED) ## the figures of a sync, as ratios; takes ten minutes
 	$(BIN)/python -m mx_pipeline_tests.bench
 
+chaos: $(INSTALLED) ## two minutes of seeded trouble: nothing lost, nothing doubled
+	$(BIN)/python -m mx_pipeline_tests.chaos
+
 check: $(INSTALLED) ## lint, format, types, floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -19,14 +19,13 @@ from mx_pipeline.errors import (
     MxOutage,
     MxRateLimited,
     MxRejected,
-    MxTimedOut,
     MxUnavailable,
-    MxUnreachable,
 )
 from mx_pipeline.mx_api.answers import Answer, Asked, judge, retry_after_seconds
 from mx_pipeline.mx_api.bodies import read_body
 from mx_pipeline.mx_api.calls import Call
-from mx_pipeline.mx_api.one_host import NoConnection, NotTrusted, OneHost
+from mx_pipeline.mx_api.one_host import OneHost
+from mx_pipeline.mx_api.troubles import trouble_of
 from mx_pipeline.mx_api.trust import KeyTrust
 
 if TYPE_CHECKING:
@@ -143,27 +142,9 @@ class Transport:
             raise
         except (http.client.HTTPException, OSError) as error:
             # The error can hold what was sent, and with it the Authorization: neither cause nor context of ours.
-            trouble = self._translated(asked, error)
+            trouble = trouble_of(asked, error, deadline_seconds=limits.total_deadline_seconds)
         _drop(reply)
         raise trouble
-
-    def _translated(self, asked: Asked, error: Exception) -> MxUnavailable:
-        match error:
-            case TimeoutError():
-                seconds = self._limits.total_deadline_seconds
-                return MxTimedOut(
-                    f"{asked}: no whole answer from MX within {seconds:g} seconds. Try again later."
-                )
-            case NotTrusted():
-                return MxUnreachable(
-                    f"{asked}: MX is not reachable: its TLS certificate or protocol is not to be trusted."
-                )
-            case NoConnection():
-                return MxUnreachable(
-                    f"{asked}: MX is not reachable: no connection to its host could be made."
-                )
-            case _:
-                return MxBadResponse(f"{asked}: the connection to MX broke before the whole answer was here.")
 
     def _tell(self, asked: Asked, answer: Answer | None, outcome: str, started: float, ended: float) -> None:
         call = Call(

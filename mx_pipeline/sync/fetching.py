@@ -6,45 +6,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Semaphore
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
-from mx_pipeline.errors import (
-    MxApiError,
-    MxContractBroken,
-    MxCredentialsRefused,
-    MxForbidden,
-    MxNotFound,
-    MxOutage,
-    MxRateLimited,
-    MxRejected,
-    MxUnavailable,
-)
-from mx_pipeline.records import InvoiceDetail, PaymentDetail, RefusedRecord
-from mx_pipeline.warehouse.vanishing import NOT_SHOWN
+from mx_pipeline.errors import MxApiError, MxNotFound
+from mx_pipeline.records import RefusedRecord
+from mx_pipeline.sync.landing import D, Fetched, find_out, is_unanswered, refuse_forbidden, what_came
 
 RECORDS_PER_BATCH = 50
 """What a batch loses when the process dies is at most this many calls."""
 UNANSWERED_IN_A_ROW = 5
 """One record that never answers is the vendor's; after five in a row the vendor itself is asked."""
 
-D = TypeVar("D", PaymentDetail, InvoiceDetail)
 _Landed: TypeAlias = "tuple[int, float, D | RefusedRecord | Exception] | None"
 """Id, when it was asked for, what came; None when a thread has no more to ask."""
-
-
-@dataclass(frozen=True)
-class Fetched(Generic[D]):
-    """One answer: a record, or why there is none."""
-
-    mx_id: int
-    sent_at: float
-    """`time.monotonic()` before the call."""
-    answer: D | RefusedRecord
-    trouble: MxApiError | None = None
-    """What stands behind a refusal that no record's content caused."""
 
 
 def fetch_each(
@@ -151,12 +127,12 @@ def _judged(
             flying -= 1
             continue
         try:
-            fetched = _fetched(*one, stream)
-            _refuse_forbidden(fetched, answered)
-            unanswered = unanswered + 1 if _is_unanswered(fetched) else 0
+            fetched = what_came(*one, stream)
+            refuse_forbidden(fetched, answered)
+            unanswered = unanswered + 1 if is_unanswered(fetched) else 0
             answered += not unanswered
             if unanswered >= UNANSWERED_IN_A_ROW and failure is None:
-                _find_out(fetched, probe)
+                find_out(fetched, probe)
                 unanswered = 0
         except Exception as error:
             # Nothing new is sent; what is in flight lands, and is kept.
@@ -169,41 +145,3 @@ def _judged(
         yield fetched
     if failure is not None:
         raise failure
-
-
-def _refuse_forbidden(fetched: Fetched[D], answered: int) -> None:
-    """Forbidden before anything was answered: the key may read none of them."""
-    if isinstance(fetched.trouble, MxForbidden) and not answered:
-        raise fetched.trouble
-
-
-def _is_unanswered(fetched: Fetched[D]) -> bool:
-    return fetched.trouble is not None and not isinstance(fetched.trouble, MxNotFound)
-
-
-def _find_out(fetched: Fetched[D], probe: Callable[[], object]) -> None:
-    """Is it these records, or is it MX? What MX refuses five times it will refuse again."""
-    if isinstance(fetched.trouble, MxRejected):
-        raise fetched.trouble
-    probe()
-
-
-def _fetched(mx_id: int, sent_at: float, answer: D | RefusedRecord | Exception, stream: str) -> Fetched[D]:
-    """The answer, or the trouble that this one record is in; raises the trouble that concerns all of them."""
-    if not isinstance(answer, Exception):
-        return Fetched(mx_id, sent_at, answer)
-    match answer:
-        case MxNotFound():
-            reason = NOT_SHOWN
-        case MxForbidden():
-            reason = "MX forbids it to this key; ask for a key whose role may read it"
-        case MxContractBroken():
-            reason = f"detail unavailable: MX's answer is not a record ({answer.code})"
-        case MxUnavailable() | MxRejected() if not isinstance(
-            answer, (MxCredentialsRefused, MxRateLimited, MxOutage)
-        ):
-            reason = f"detail unavailable: MX gives no answer for it ({answer.code})"
-        case _:
-            raise answer
-    refused = RefusedRecord(stream=stream, mx_id=mx_id, reason=reason)
-    return Fetched(mx_id, time.monotonic(), refused, answer)

@@ -13,8 +13,8 @@ from mx_pipeline.warehouse.loading import Merged
 
 LOOK_BACK = timedelta(days=7)
 """Records younger than this are read again by every sync: payments settle or are voided within days."""
-PAGES_AHEAD = 3
-"""Under way while a page is written. Four pages of 1,000 payments take 20 MB."""
+PAGES_AHEAD = 1
+"""Under way while a page is written, which takes longer than to read one; more would only meet trouble sooner."""
 OVERLAP_ROWS = 50
 """Read again where a walk goes on: so many rows may have vanished above it meanwhile."""
 
@@ -35,9 +35,14 @@ def walk(
     """
     start = 0
     if standing.open_position and (work.order.mode == "full" or not standing.is_walked):
-        arrived = _read_top(work, stream, ask(0, 0))
-        start = max(0, standing.open_position + arrived - OVERLAP_ROWS)
-        stream.read(work).is_resumed = True
+        top = ask(0, 0)
+        arrived = _read_top(work, stream, top)
+        # No walk of ours has come to a place beyond the list's end: begin anew.
+        if top.record_count is None or standing.open_position <= top.record_count:
+            start = max(0, standing.open_position + arrived - OVERLAP_ROWS)
+            stream.read(work).is_resumed = True
+        else:
+            stream.read(work).begin_anew()
     pages = ask(start, PAGES_AHEAD if to_end else 0)
     for page in pages:
         yield page, stream.write(work, pages, page)

@@ -86,6 +86,11 @@ class ListRead:
     has_older_row: bool = False
     """A range is proven by a row beyond it, or by the list's own end."""
 
+    def begin_anew(self) -> None:
+        """What was met so far will be met again."""
+        self.ids.clear()
+        self.total, self.distinct = Decimal(0), 0
+
 
 @dataclass
 class Work:

@@ -87,6 +87,11 @@ class WatchedWire:
             self._moments.append(moment)
         return moment
 
+    def forgets(self) -> None:
+        """What was arranged and has not happened."""
+        with self._lock:
+            self._moments.clear()
+
     def cut_all(self) -> None:
         """Every connection there is."""
         for wire in list(self._wires):

@@ -85,7 +85,7 @@ def test_h10_one_dripping_answer_is_asked_for_again(examination: Examination, mx
         examination.is_whole(clinic, report)
 
 
-@pytest.mark.parametrize(("how", "skip"), zip(BREAKS, (0, 1, 4, 7), strict=True))
+@pytest.mark.parametrize(("how", "skip"), list(zip(BREAKS, (0, 1, 4, 7), strict=True)))
 def test_h11_an_answer_that_breaks_off_is_asked_for_again(
     examination: Examination, mx: SyntheticMx, how: Spoil, skip: int
 ) -> None:

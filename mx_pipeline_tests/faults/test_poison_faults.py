@@ -40,6 +40,22 @@ def test_d23_one_poison_record_is_set_aside_and_comes_in_once_it_is_mended(exami
     examination.is_whole(clinic, report)
 
 
+def test_d23_what_the_list_and_its_own_page_refused_is_released_as_one(examination: Examination) -> None:
+    clinic, poison = a_thousand(examination)
+    clinic.mx.behaves(MERCHANT, payment_page_cap=100)
+    clinic.mx.change_payment(MERCHANT, poison, amount="NaN")
+    examination.sync(clinic)
+    examination.sync(clinic, "incremental")  # stops above it, and asks for its own page instead
+    held_in = "SELECT stream FROM mx.quarantine WHERE merchant_id = :m AND released_at IS NULL ORDER BY 1"
+    assert clinic.rows(held_in, m=MERCHANT) == [("payment_details",), ("payments",)]
+    clinic.mx.change_payment(MERCHANT, poison, amount="207")
+
+    report = examination.sync(clinic, "full")
+
+    assert clinic.rows(held_in, m=MERCHANT) == []
+    examination.is_whole(clinic, report)
+
+
 def test_d23_a_record_that_only_postgres_refuses_is_found_by_halving(examination: Examination) -> None:
     clinic, poison = a_thousand(examination)
     clinic.mx.change_payment(MERCHANT, poison, amount=POISON_AMOUNT)

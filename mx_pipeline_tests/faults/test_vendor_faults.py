@@ -120,14 +120,13 @@ def test_h24_a_clock_that_is_right_is_not_mentioned(
 
 
 def test_h25_a_slow_vendor_is_asked_for_several_things_at_once(examination: Examination) -> None:
-    clinic = examination.clinic(payments=300)
+    clinic = examination.clinic(payments=150)
     clinic.mx.behaves(MERCHANT, latency_ms=LATENCY_SECONDS * 1000)
 
-    report = examination.sync(clinic, latest=300)
+    report = examination.sync(clinic, latest=150, seconds_at_most=30)
 
     assert report.outcome == "success", report.message
-    one_after_another = report.stats["apiCalls"] * LATENCY_SECONDS  # type: ignore[operator]
-    assert report.seconds < one_after_another / 3
-    assert clinic.mx.calls()["most_in_flight"] <= 16
+    # In flight, not seconds: how fast this machine is just now says nothing about the sync.
+    assert 4 <= clinic.mx.calls()["most_in_flight"] <= 16
     seconds = report.stats["secondsByPhase"]
     assert set(seconds) == {"payments", "invoice_map", "invoice_details", "enriched_transactions"}  # type: ignore[arg-type]

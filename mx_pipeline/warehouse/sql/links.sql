@@ -70,21 +70,27 @@ SELECT DISTINCT ON (invoice_number) invoice_number, mx_payment_id
 
 -- name: payments_to_ask
 -- Payments that only their own page can settle: a number that proposes but does not suffice, a number
--- that MX wrote and no invoice carries, a return that names nothing.
+-- that MX wrote and no invoice carries, a return that names nothing. The sums are made once for all
+-- payments: one by one, each would be joined with all of the merchant's invoices.
+WITH named AS MATERIALIZED (
+    SELECT named.mx_payment_id, sum(invoice.total_amount) AS total_amount
+      FROM mx.invoice_payments AS named
+      JOIN mx.invoice_documents AS invoice USING (merchant_id, mx_invoice_id)
+     WHERE named.merchant_id = :merchant_id
+       AND (CAST(:ids AS bigint[]) IS NULL OR named.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+     GROUP BY named.mx_payment_id
+)
 SELECT payment.mx_payment_id
   FROM mx.payments AS payment
   LEFT JOIN mx.number_evidence AS evidence USING (merchant_id, mx_payment_id)
+  LEFT JOIN named ON named.mx_payment_id = payment.mx_payment_id
  WHERE payment.merchant_id = :merchant_id
    AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
    AND payment.source IS DISTINCT FROM 'QuickPay'
    AND payment.detail_observed_at IS NULL
    AND payment.invoice_ids IS NULL
    -- An invoice that names the payment suffices, unless it is smaller: then the payment paid others, too.
-   AND NOT EXISTS (SELECT
-                     FROM mx.invoice_payments AS named
-                     JOIN mx.invoice_documents AS invoice USING (merchant_id, mx_invoice_id)
-                    WHERE named.merchant_id = :merchant_id AND named.mx_payment_id = payment.mx_payment_id
-                   HAVING sum(invoice.total_amount) >= payment.amount - coalesce(payment.surcharge_amount, 0))
+   AND (named.total_amount >= payment.amount - coalesce(payment.surcharge_amount, 0)) IS NOT TRUE
    AND CASE
            WHEN evidence.candidates > 0 THEN NOT evidence.suffices
            WHEN evidence.candidates = 0 THEN

@@ -63,7 +63,7 @@ def syncs_with(warehouse: WarehouseUnderTest) -> Iterator[Opened]:
         opened.append(loader)
         old = clinic.answerer
         clinic.answerer = AskedElsewhere(
-            loader, old.sealer, old.mx_urls, old.name, limits=old.limits, asks=warehouse.loader
+            loader, old.sealer, old.mx_urls, old.name, limits=old.limits, asks=warehouse.app
         )
         return clinic
 

@@ -12,7 +12,7 @@ from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.examination import Examination, all_tables
 from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
-from mx_pipeline_tests.fakes.watched_wire import Wire, WatchedWire
+from mx_pipeline_tests.fakes.watched_wire import WatchedWire, Wire
 from mx_pipeline_tests.faults.database.conftest import Opened
 
 PAYMENTS = 40

@@ -1,0 +1,69 @@
+"""The server restarts, is killed, or sleeps: syncs that run meanwhile end right."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mx_pipeline.synthetic_mx import SyntheticMx
+from mx_pipeline_tests.fakes.clinic import Clinic
+from mx_pipeline_tests.fakes.restless_postgres import RestlessPostgres
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
+from mx_pipeline_tests.faults.database.conftest import Opened
+
+CLINICS = 4
+SLEEP_SECONDS = 8
+
+
+@pytest.fixture(scope="module")
+def restless() -> Iterator[RestlessPostgres]:
+    with RestlessPostgres.in_directory() as server:
+        yield server
+
+
+@pytest.fixture
+def warehouse(restless: RestlessPostgres, request: pytest.FixtureRequest) -> Iterator[WarehouseUnderTest]:
+    """In the server that may be stopped."""
+    under_test = WarehouseUnderTest(restless.new_warehouse(f"w_{abs(hash(request.node.name))}"))
+    yield under_test
+    under_test.close()
+
+
+def test_p10_syncs_of_several_clinics_outlast_restarts_and_crashes(
+    restless: RestlessPostgres, a_clinic: Callable[..., Clinic], syncs_with: Opened, mx: SyntheticMx
+) -> None:
+    clinics = [syncs_with(a_clinic(MERCHANT + n, payments=250), patience_seconds=60) for n in range(CLINICS)]
+    mx.behaves(None, latency_ms=30)
+    dice = random.Random(10)
+    with ThreadPoolExecutor(CLINICS) as pool:
+        ending = [pool.submit(clinic.sync, "full") for clinic in clinics]
+        for _ in range(3):
+            time.sleep(0.3 + dice.random() / 2)
+            dice.choice([restless.restart, restless.crash])()
+        reports = [one.result() for one in ending]
+    mx.behaves(None, latency_ms=0)
+
+    assert [report.outcome for report in reports] == ["success"] * CLINICS, [r.message for r in reports]
+    assert [clinic.differences() for clinic in clinics] == [[]] * CLINICS
+
+
+def test_p11_a_server_that_sleeps_is_waited_for(
+    restless: RestlessPostgres, a_clinic: Callable[..., Clinic], syncs_with: Opened, mx: SyntheticMx
+) -> None:
+    clinic = syncs_with(a_clinic(payments=300))
+    mx.behaves(None, latency_ms=20)
+    asleep = threading.Timer(0.5, restless.sleep, [SLEEP_SECONDS])
+    asleep.start()
+
+    report = clinic.sync("full")
+
+    asleep.join()
+    mx.behaves(None, latency_ms=0)
+    assert report.outcome == "success", report.message
+    assert report.seconds > SLEEP_SECONDS
+    assert clinic.differences() == []

@@ -1,0 +1,160 @@
+"""A process is killed at any moment, or stopped until its lease is lost: the next goes on, and asks little twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
+
+from mx_pipeline.synthetic_mx import Rule, SyntheticMx
+from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
+from mx_pipeline_tests.fakes.clinic import Clinic
+from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
+from mx_pipeline_tests.fakes.watched_wire import WatchedWire, Wire
+
+PAYMENTS, PAGE, PAGES = 240, 100, 3
+PAGES_IN_FLIGHT = 3
+"""The page that was being written, the one read ahead, and the list's top, where new ones would be."""
+DETAILS_IN_FLIGHT = 50 + 50 + 16
+"""The batch that was being written, the one read ahead, and the calls behind it."""
+LEASE_IS_OVER = "UPDATE mx.sync_leases SET expires_at = now() - interval '1 second'"
+
+AT_A_STATEMENT: list[tuple[str, int, Literal["before", "after"]]] = [
+    ("INSERT INTO mx.sync_leases", 1, "before"),
+    ("INSERT INTO mx.sync_leases", 1, "after"),
+    ("INSERT INTO mx.sync_runs", 1, "after"),
+    ("INSERT INTO mx.payments", 2, "before"),
+    ("INSERT INTO mx.payments", 2, "after"),
+    ("INSERT INTO mx.sync_state", 2, "before"),
+    ("COMMIT", 14, "before"),
+    ("COMMIT", 14, "after"),
+    ("INSERT INTO mx.invoice_purchases", 2, "before"),
+    ("INSERT INTO mx.invoice_purchases", 2, "after"),
+    ("INSERT INTO mx.enriched_transactions", 1, "before"),
+    ("INSERT INTO mx.certificates", 1, "before"),
+    ("SET finished_at = now(), outcome", 1, "after"),
+    ("SET status = 'done'", 1, "before"),
+]
+AT_A_CALL = [("payments", 2), ("invoices", 1), ("invoice", 0), ("invoice", 70)]
+
+
+def job_of(clinic: Clinic, wire: WatchedWire | None = None, mode: str = "incremental") -> Job:
+    logins = clinic.warehouse.logins
+    if wire:
+        logins = replace(logins, admin=logins.admin.set(port=wire.port))
+    return Job(logins, clinic.mx.url, clinic.merchant_id, mode)
+
+
+def a_clinic_with_pages(a_clinic: Callable[..., Clinic]) -> Clinic:
+    clinic = a_clinic(payments=PAYMENTS)
+    clinic.mx.behaves(MERCHANT, payment_page_cap=PAGE, invoice_page_cap=PAGE)
+    clinic.mx.reset_calls()
+    return clinic
+
+
+def asked(clinic: Clinic) -> Counter[str]:
+    """What was asked for since the calls were counted last."""
+    assert len(clinic.mx.calls()["requests"]) == clinic.mx.call_count()
+    return Counter(line["endpoint"] + " " + line["request"] for line in clinic.mx.calls()["requests"])
+
+
+def goes_on(clinic: Clinic, before: Counter[str]) -> None:
+    """One more sync: exact, one page read twice besides the list's top, no detail twice but those in flight."""
+    clinic.warehouse.damage(LEASE_IS_OVER)
+
+    report = clinic.sync("incremental")
+
+    assert report.outcome == "success", report.message
+    assert clinic.differences() == []
+    calls = before + asked(clinic)
+    for stream in ("payments ", "invoices "):
+        assert sum(n for line, n in calls.items() if line.startswith(stream)) <= PAGES + PAGES_IN_FLIGHT, (
+            calls
+        )
+    twice = sum(n - 1 for line, n in calls.items() if line.startswith("invoice "))
+    assert twice <= DETAILS_IN_FLIGHT
+    assert clinic.rows("SELECT count(*) FROM mx.sync_runs WHERE finished_at IS NULL") == [(0,)]
+
+
+@pytest.mark.parametrize(("words", "nth", "when"), AT_A_STATEMENT)
+def test_p12_killed_at_a_statement(
+    a_clinic: Callable[..., Clinic], wire: WatchedWire, words: str, nth: int, when: Literal["before", "after"]
+) -> None:
+    clinic = a_clinic_with_pages(a_clinic)
+    victim: list[SyncingProcess] = []
+
+    def kill(at: Wire) -> None:
+        victim[0].kill()
+        at.cut()
+
+    moment = wire.at(words, kill, nth=nth, when=when)
+    victim.append(SyncingProcess(job_of(clinic, wire)))
+
+    assert victim[0].ended() is None
+    assert moment.is_over
+    goes_on(clinic, asked(clinic))
+
+
+@pytest.mark.parametrize(("endpoint", "skip"), AT_A_CALL)
+def test_p12_killed_at_a_call(a_clinic: Callable[..., Clinic], endpoint: str, skip: int) -> None:
+    clinic = a_clinic_with_pages(a_clinic)
+    victim: list[SyncingProcess] = []
+
+    async def kill(_: Asked, answer: Answer) -> Answer:
+        victim[0].kill()
+        return answer
+
+    clinic.mx.answers(Rule(act=kill, endpoint=endpoint, skip=skip, times=1))
+    victim.append(SyncingProcess(job_of(clinic)))
+
+    assert victim[0].ended() is None
+    goes_on(clinic, asked(clinic))
+
+
+def test_p16_a_process_that_was_stopped_writes_nothing_when_it_wakes(
+    a_clinic: Callable[..., Clinic], mx: SyntheticMx, warehouse: WarehouseUnderTest
+) -> None:
+    clinic = a_clinic_with_pages(a_clinic)
+    sleeping: list[SyncingProcess] = []
+
+    async def stop(_: Asked, answer: Answer) -> Answer:
+        os.kill(sleeping[0].pid, signal.SIGSTOP)
+        return answer
+
+    mx.answers(Rule(act=stop, endpoint="invoice", skip=70, times=1))
+    sleeping.append(SyncingProcess(job_of(clinic)))
+    while not any(rule["count"] > 70 for rule in mx.calls()["counts"] if rule["endpoint"] == "invoice"):
+        time.sleep(0.02)
+    warehouse.damage(LEASE_IS_OVER)
+    heir = clinic.sync("incremental")
+    assert heir.outcome == "success", heir.message
+    before = held(warehouse)
+
+    os.kill(sleeping[0].pid, signal.SIGCONT)
+    told = sleeping[0].ended()
+
+    assert told is not None
+    assert told["outcome"] == "failed"
+    assert "taken" in told["message"]
+    assert held(warehouse) == before
+    assert clinic.differences() == []
+
+
+def held(warehouse: WarehouseUnderTest) -> list[Any]:
+    return [
+        warehouse.rows(f"SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM mx.{table} AS t")
+        for table in (
+            "payments",
+            "invoice_documents",
+            "invoice_purchases",
+            "enriched_transactions",
+            "sync_state",
+        )
+    ]
