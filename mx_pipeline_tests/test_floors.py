@@ -26,7 +26,10 @@ TOP_LEVEL = {
 
 def test_imports_only_point_down() -> None:
     linted = subprocess.run(
-        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=PROJECT, capture_output=True, text=True
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
     )
 
     assert linted.returncode == 0, linted.stdout

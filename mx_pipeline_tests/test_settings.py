@@ -28,7 +28,13 @@ def test_the_vendor_is_the_default(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://mx.example", "https://mx.example/path", "https://user:word@mx.example", "mx.example", "https://x?y=1"],
+    [
+        "ftp://mx.example",
+        "https://mx.example/path",
+        "https://user:word@mx.example",
+        "mx.example",
+        "https://x?y=1",
+    ],
 )
 def test_an_address_that_is_more_or_less_than_scheme_and_host_is_refused(url: str) -> None:
     with pytest.raises(BadSettings, match="MX_SANDBOX_URL"):
@@ -74,7 +80,9 @@ def test_the_sealing_key_comes_from_the_variable_or_from_its_file(tmp_path: Path
 def test_settings_show_no_secret(tmp_path: Path) -> None:
     key = SealingKey.generate()
 
-    shown = repr(read(MX_HOME=str(tmp_path), MX_DATABASE_URL=URL, DAGSTER_PG_URL=URL, MX_SEALING_KEY=key.to_base64()))
+    shown = repr(
+        read(MX_HOME=str(tmp_path), MX_DATABASE_URL=URL, DAGSTER_PG_URL=URL, MX_SEALING_KEY=key.to_base64())
+    )
 
     assert "hush-hush" not in shown
     assert key.to_base64() not in shown

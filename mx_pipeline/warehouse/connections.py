@@ -27,6 +27,8 @@ POOL_WAIT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 5
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "120s"
+IDLE_TIMEOUT = "10s"
+"""Between two statements of a transaction: a process that was stopped there gives its locks back before its lease."""
 PATIENCE_SECONDS = 90
 """For a Postgres that is busy or away: a restart takes seconds, a failover a minute."""
 STILL_THERE = {
@@ -41,6 +43,7 @@ READ_ONLY_STATE = "25006"
 ENTER = text(
     "SELECT set_config('mx.merchant_id', :merchant, true), set_config('TimeZone', 'UTC', true),"
     f" set_config('lock_timeout', '{LOCK_TIMEOUT}', true),"
+    f" set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true),"
     f" set_config('statement_timeout', '{STATEMENT_TIMEOUT}', true), set_config('jit', 'off', true)"
 )
 ROLE_IS_UNSAFE = (

@@ -22,8 +22,8 @@ PASSING_CLASSES = ("08", "40", "53", "57")
 NO_CONNECTION_LEFT = ("too many connections", "too many clients", "connection slots are reserved")
 BAD_VALUE_CLASS = "22"
 CONSTRAINT_CLASS = "23"
-PASSING_STATES = frozenset({"55P03", "25006"})
-"""A lock; a server that only reads, as after a failover."""
+PASSING_STATES = frozenset({"55P03", "25006", "25P03"})
+"""A lock; a server that only reads, as after a failover; this process was stopped in a transaction."""
 CANCELLED_STATE = "57014"
 """By statement_timeout, or by somebody's hand."""
 NOT_READY_STATES = frozenset({"3D000", "3F000", "42P01", "42703", "42704"})

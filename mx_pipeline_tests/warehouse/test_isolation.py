@@ -101,11 +101,14 @@ def test_nothing_can_be_written_for_another_merchant(two_merchants: WarehouseUnd
 def test_the_loader_has_no_hand_on_what_people_write(two_merchants: WarehouseUnderTest) -> None:
     for table in ("transaction_workflow", "invoice_workflow", "product_categories"):
         assert two_merchants.value(
-            "SELECT NOT has_table_privilege('mx_loader', 'mx.' || :name, 'INSERT, UPDATE, DELETE')", name=table
+            "SELECT NOT has_table_privilege('mx_loader', 'mx.' || :name, 'INSERT, UPDATE, DELETE')",
+            name=table,
         )
 
 
-def test_the_application_cannot_read_a_key_and_the_dispatcher_neither(two_merchants: WarehouseUnderTest) -> None:
+def test_the_application_cannot_read_a_key_and_the_dispatcher_neither(
+    two_merchants: WarehouseUnderTest,
+) -> None:
     for role in ("mx_app", "mx_dispatcher"):
         for column in ("consumer_key", "consumer_secret"):
             assert two_merchants.value(
@@ -145,7 +148,9 @@ def test_workflow_is_written_through_the_views_and_nothing_else_is(two_merchants
 
 
 def test_a_refused_statement_never_quotes_the_row(two_merchants: WarehouseUnderTest) -> None:
-    payment = Payment(payment_id=8, created=NOON, amount=Decimal("NaN"), status="x", customer_name="Pat Secret")
+    payment = Payment(
+        payment_id=8, created=NOON, amount=Decimal("NaN"), status="x", customer_name="Pat Secret"
+    )
 
     with pytest.raises(WarehouseError) as refused, two_merchants.loader.merchant(ONE) as tenant:
         load_payments(tenant, [payment], observed_at=NOON)

@@ -106,7 +106,10 @@ def test_an_admin_without_the_right_to_make_roles_is_told_what_to_grant(
     postgres: EmbeddedPostgres, empty: str, sealing_key: SealingKey
 ) -> None:
     name = make_url(empty).database
-    with _plain_admin(postgres, name, powers="LOGIN") as admin, pytest.raises(WarehouseNotReady, match="CREATEROLE"):
+    with (
+        _plain_admin(postgres, name, powers="LOGIN") as admin,
+        pytest.raises(WarehouseNotReady, match="CREATEROLE"),
+    ):
         migrate(_logins(admin, sealing_key))
 
 
@@ -139,7 +142,10 @@ def test_a_superuser_is_refused_as_a_run_time_role(database_url: str, sealing_ke
 def test_an_unmigrated_database_says_so(empty: str, template: str, sealing_key: SealingKey) -> None:
     warehouse = Warehouse(_logins(empty, sealing_key), LOADER_ROLE)
 
-    with pytest.raises(WarehouseNotReady, match="mx-pipeline migrate"), warehouse.merchant(MERCHANT) as tenant:
+    with (
+        pytest.raises(WarehouseNotReady, match="mx-pipeline migrate"),
+        warehouse.merchant(MERCHANT) as tenant,
+    ):
         get_merchant(tenant)
     warehouse.close()
 
@@ -188,7 +194,9 @@ def _as_superuser(postgres: EmbeddedPostgres, *statements: str) -> None:
 class _plain_admin:  # noqa: N801 # used as a context, reads as a verb
     """A login that may make roles and owns the database, and is no superuser."""
 
-    def __init__(self, postgres: EmbeddedPostgres, database: str | None, *, powers: str = "LOGIN CREATEROLE") -> None:
+    def __init__(
+        self, postgres: EmbeddedPostgres, database: str | None, *, powers: str = "LOGIN CREATEROLE"
+    ) -> None:
         self.postgres, self.database, self.powers = postgres, database, powers
 
     def __enter__(self) -> str:

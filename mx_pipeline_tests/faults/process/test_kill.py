@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
-from mx_pipeline.synthetic_mx import Rule, SyntheticMx
+from mx_pipeline.synthetic_mx import Rule
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
 from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
@@ -118,21 +118,21 @@ def test_p12_killed_at_a_call(a_clinic: Callable[..., Clinic], endpoint: str, sk
     goes_on(clinic, asked(clinic))
 
 
-def test_p16_a_process_that_was_stopped_writes_nothing_when_it_wakes(
-    a_clinic: Callable[..., Clinic], mx: SyntheticMx, warehouse: WarehouseUnderTest
+def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_wakes(
+    a_clinic: Callable[..., Clinic], wire: WatchedWire, warehouse: WarehouseUnderTest
 ) -> None:
     clinic = a_clinic_with_pages(a_clinic)
     sleeping: list[SyncingProcess] = []
+    is_asleep = threading.Event()
 
-    async def stop(_: Asked, answer: Answer) -> Answer:
+    def stop(_: Wire) -> None:
         os.kill(sleeping[0].pid, signal.SIGSTOP)
-        return answer
+        is_asleep.set()
 
-    mx.answers(Rule(act=stop, endpoint="invoice", skip=70, times=1))
-    sleeping.append(SyncingProcess(job_of(clinic)))
-    while not any(rule["count"] > 70 for rule in mx.calls()["counts"] if rule["endpoint"] == "invoice"):
-        time.sleep(0.02)
-    warehouse.damage(LEASE_IS_OVER)
+    wire.at("INSERT INTO mx.invoice_purchases", stop, nth=2, when="after")
+    sleeping.append(SyncingProcess(job_of(clinic, wire)))
+    assert is_asleep.wait(30)
+    warehouse.damage(LEASE_IS_OVER)  # waits for the lock that the sleeper holds, as whoever takes over does
     heir = clinic.sync("incremental")
     assert heir.outcome == "success", heir.message
     before = held(warehouse)
