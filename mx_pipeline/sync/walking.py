@@ -49,15 +49,15 @@ def walk(
 
 
 def may_stop(page: Page[R], merged: Merged, standing: Standing, older_than: datetime) -> bool:
-    """All of the page is known, unchanged and older than the horizon, and no earlier walk was cut off below it."""
+    """Nothing on the page is new, it reaches beyond the horizon, and no earlier walk was cut off below it."""
     dates = [record.created for record in page.records if record.created is not None]
     return (
         standing.is_walked
         and bool(dates)
-        and not merged.changed
+        and not merged.inserted
         and not page.refused
         and page.offset + page.received >= standing.open_position
-        and max(dates) < older_than
+        and min(dates) < older_than
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,11 +11,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from mx_pipeline.errors import WarehouseUnavailable
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
-from mx_pipeline.warehouse.leases import hold_lease
+from mx_pipeline.warehouse.leases import hold_lease, renew_lease
 
 T = TypeVar("T")
 
 LONGEST_PAUSE_SECONDS = 5
+LONG_WRITE_SECONDS = 5
 
 
 def patiently(
@@ -53,9 +55,13 @@ def commit_once(
     batch, found = secrets.token_hex(8), list[T]()
 
     def once(tenant: Tenant) -> T:
+        began = time.monotonic()
         has_landed = hold_lease(tenant, token, batch=batch)
         if not has_landed:
             found.append(what(tenant))
+        if time.monotonic() - began > LONG_WRITE_SECONDS:
+            # No sign of life could pass this transaction meanwhile, so it carries one itself.
+            renew_lease(tenant, token)
         return found[-1]
 
     return patiently(warehouse, merchant_id, once, seconds=seconds)

@@ -101,3 +101,26 @@ def test_whoever_takes_over_closes_the_lost_run(a_clinic: Callable[..., Clinic])
         ("failed", True),
         ("success", False),
     ]
+
+
+def test_a_write_that_takes_longer_than_the_lease_keeps_it(warehouse: WarehouseUnderTest) -> None:
+    warehouse.has_merchant()
+    with warehouse.loader.merchant(MERCHANT) as tenant:
+        token = take_lease(tenant, holder="slow", batch="1") or 0
+    taken: list[int | None] = []
+
+    def take_over() -> None:
+        with warehouse.loader.merchant(MERCHANT) as tenant:
+            taken.append(take_lease(tenant, holder="heir", batch="2"))
+
+    heir = threading.Thread(target=take_over)
+    warehouse.damage(EXPIRED)
+    with warehouse.loader.merchant(MERCHANT) as writing:
+        hold_lease(writing, token, batch="3")
+        heir.start()
+        heir.join(0.3)
+        assert taken == []  # it waits for the write
+        renew_lease(writing, token)
+    heir.join()
+
+    assert taken == [None]

@@ -6,12 +6,13 @@ from concurrent.futures import Future
 
 import pytest
 
+from mx_pipeline_tests.chaos.tally import Tally
 from mx_pipeline_tests.faults.database.conftest import wire
-from mx_pipeline_tests.faults.process.taking_over import TakenOver, taken_over
+from mx_pipeline_tests.faults.process.in_the_background import TakenOver, sample_of_chaos, taken_over
 
-__all__ = ["taken_over", "wire"]
+__all__ = ["sample_of_chaos", "taken_over", "wire"]
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _begins_at_once(taken_over: Future[TakenOver]) -> None:
-    """Half a minute is waited while the other tests of this folder run."""
+def _begin_at_once(taken_over: Future[TakenOver], sample_of_chaos: Future[Tally]) -> None:
+    """They wait while the other tests of this folder run."""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
+from mx_pipeline.sync.orders import Phase
 from mx_pipeline.synthetic_mx import Rule
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
 from mx_pipeline_tests.fakes.clinic import Clinic
@@ -24,7 +25,10 @@ PAGES_IN_FLIGHT = 3
 """The page that was being written, the one read ahead, and the list's top, where new ones would be."""
 DETAILS_IN_FLIGHT = 50 + 50 + 16
 """The batch that was being written, the one read ahead, and the calls behind it."""
-LEASE_IS_OVER = "UPDATE mx.sync_leases SET expires_at = now() - interval '1 second'"
+HALF_A_MINUTE_LATER = """
+    UPDATE mx.sync_leases SET expires_at = now() - interval '1 second';
+    UPDATE mx.credential_users SET expires_at = now() - interval '1 second'
+"""
 
 AT_A_STATEMENT: list[tuple[str, int, Literal["before", "after"]]] = [
     ("INSERT INTO mx.sync_leases", 1, "before"),
@@ -67,7 +71,7 @@ def asked(clinic: Clinic) -> Counter[str]:
 
 def goes_on(clinic: Clinic, before: Counter[str]) -> None:
     """One more sync: exact, one page read twice besides the list's top, no detail twice but those in flight."""
-    clinic.warehouse.damage(LEASE_IS_OVER)
+    clinic.warehouse.damage(HALF_A_MINUTE_LATER)
 
     report = clinic.sync("incremental")
 
@@ -118,6 +122,29 @@ def test_p12_killed_at_a_call(a_clinic: Callable[..., Clinic], endpoint: str, sk
     goes_on(clinic, asked(clinic))
 
 
+def test_p12_pages_that_were_written_are_not_read_again(
+    a_clinic: Callable[..., Clinic], wire: WatchedWire
+) -> None:
+    clinic = a_clinic(payments=1000)
+    clinic.mx.behaves(MERCHANT, payment_page_cap=100)
+    clinic.mx.reset_calls()
+    phases = frozenset({Phase.PAYMENTS})
+    victim: list[SyncingProcess] = []
+    wire.at("INSERT INTO mx.payments", lambda at: (victim[0].kill(), at.cut()), nth=9)
+    victim.append(SyncingProcess(replace(job_of(clinic, wire), phases=phases)))
+    assert victim[0].ended() is None
+    before = clinic.mx.call_count()
+    clinic.warehouse.damage(HALF_A_MINUTE_LATER)
+
+    report = clinic.sync("incremental", phases=phases)
+
+    assert report.outcome == "success", report.message
+    assert clinic.rows("SELECT count(*) FROM mx.payments WHERE merchant_id = :m", m=MERCHANT) == [(1000,)]
+    assert (
+        before + clinic.mx.call_count() <= 10 + PAGES_IN_FLIGHT + 1
+    )  # the overlap moves the pages by half of one
+
+
 def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_wakes(
     a_clinic: Callable[..., Clinic], wire: WatchedWire, warehouse: WarehouseUnderTest
 ) -> None:
@@ -132,7 +159,9 @@ def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_
     wire.at("INSERT INTO mx.invoice_purchases", stop, nth=2, when="after")
     sleeping.append(SyncingProcess(job_of(clinic, wire)))
     assert is_asleep.wait(30)
-    warehouse.damage(LEASE_IS_OVER)  # waits for the lock that the sleeper holds, as whoever takes over does
+    warehouse.damage(
+        HALF_A_MINUTE_LATER
+    )  # waits for the lock that the sleeper holds, as whoever takes over does
     heir = clinic.sync("incremental")
     assert heir.outcome == "success", heir.message
     before = held(warehouse)

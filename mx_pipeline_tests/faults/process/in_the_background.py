@@ -1,4 +1,4 @@
-"""A process is killed, and another sync of the same merchant waits for its lease."""
+"""What takes long because it waits, and does so while the other tests of this folder run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from mx_pipeline.sealing import SealingKey
 from mx_pipeline.synthetic_mx import Rule, SyntheticMx
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
 from mx_pipeline.warehouse.logins import DRIVER, Logins
+from mx_pipeline_tests.chaos.chaos import run_chaos
+from mx_pipeline_tests.chaos.tally import Tally
 from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
+
+CHAOS_SEED, CHAOS_SECONDS, CHAOS_MERCHANTS = 11, 16, 3
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class TakenOver:
 def taken_over(
     postgres: EmbeddedPostgres, template: str, sealing_key: SealingKey
 ) -> Iterator[Future[TakenOver]]:
-    """It only waits, so it does while the other tests of this folder run; in a warehouse of its own."""
+    """In a warehouse of its own."""
     url = make_url(postgres.create_database("taken_over", template=template)).set(drivername=DRIVER)
     warehouse = WarehouseUnderTest(Logins(url, sealing_key))
     with SyntheticMx.in_thread() as mx, ThreadPoolExecutor(1) as pool:
@@ -39,6 +43,13 @@ def taken_over(
         warehouse.has_merchant(MERCHANT, key=key.consumer_key, secret=key.consumer_secret)
         yield pool.submit(_kill_and_wait, Clinic(mx, warehouse, MERCHANT, key=key))
     warehouse.close()
+
+
+@pytest.fixture(scope="package")
+def sample_of_chaos() -> Iterator[Future[Tally]]:
+    """Has everything of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(run_chaos, seconds=CHAOS_SECONDS, seed=CHAOS_SEED, merchants=CHAOS_MERCHANTS)
 
 
 def _kill_and_wait(clinic: Clinic) -> TakenOver:
