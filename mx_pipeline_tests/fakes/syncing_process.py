@@ -81,6 +81,8 @@ class SyncingProcess:
 
     def close(self) -> None:
         """It has told, or it never will."""
+        if self._told.closed:
+            return
         self._told.close()
         self.process.kill()
         self.process.join()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline_tests.fakes.clinic import Clinic
@@ -42,10 +44,11 @@ def counts(report: SyncReport) -> dict[str, Any]:
 
 def terminates(warehouse: WarehouseUnderTest) -> Callable[[Wire], None]:
     def act(wire: Wire) -> None:
-        warehouse.rows(
-            "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE client_port = :port",
-            port=wire.client_port,
-        )
+        with suppress(SQLAlchemyError):  # the test may be over, and its database gone
+            warehouse.rows(
+                "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE client_port = :port",
+                port=wire.client_port,
+            )
 
     return act
 

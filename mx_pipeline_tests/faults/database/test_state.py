@@ -105,6 +105,8 @@ def test_p21_after_a_restore_of_yesterdays_backup_the_next_sync_closes_the_gap(
     restored: Callable[[], str] = request.getfixturevalue("dumped")
     clinic.mx.advance(days=1, merchant_id=MERCHANT)
     clinic.mx.receives(MERCHANT, payments=25)
+    clinic.mx.has_payments(MERCHANT, *[{"source": "QuickPay", "created": "2020-01-05T10:00:00Z"}] * 3)
+    clinic.mx.behaves(MERCHANT, payment_page_cap=60)
     assert examination.sync(clinic, "incremental").outcome == "success"
 
     old = WarehouseUnderTest(Logins(make_url(restored()).set(drivername=DRIVER), sealing_key))

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -158,16 +159,17 @@ def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_
 
     wire.at("INSERT INTO mx.invoice_purchases", stop, nth=2, when="after")
     sleeping.append(SyncingProcess(job_of(clinic, wire)))
-    assert is_asleep.wait(30)
-    warehouse.damage(
-        HALF_A_MINUTE_LATER
-    )  # waits for the lock that the sleeper holds, as whoever takes over does
-    heir = clinic.sync("incremental")
-    assert heir.outcome == "success", heir.message
-    before = held(warehouse)
+    with closing(sleeping[0]):
+        assert is_asleep.wait(30)
+        warehouse.damage(
+            HALF_A_MINUTE_LATER
+        )  # waits for the lock that the sleeper holds, as whoever takes over does
+        heir = clinic.sync("incremental")
+        assert heir.outcome == "success", heir.message
+        before = held(warehouse)
 
-    os.kill(sleeping[0].pid, signal.SIGCONT)
-    told = sleeping[0].ended()
+        os.kill(sleeping[0].pid, signal.SIGCONT)
+        told = sleeping[0].ended()
 
     assert told is not None
     assert told["outcome"] == "failed"
