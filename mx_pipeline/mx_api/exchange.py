@@ -209,18 +209,29 @@ class _Counted:
 
 def _by_http_client(line: Line, came: bytes, keep: Callable[[Line], None]) -> Reply:
     response = http.client.HTTPResponse(cast("Any", _Replayed(line, came)), method="GET")
-    response.begin()
-    if response.getheader("Content-Length") and response.length is None and not response.chunked:
-        raise http.client.HTTPException("the length of the body is not a number")
+    try:
+        response.begin()
+        if response.getheader("Content-Length") and response.length is None and not response.chunked:
+            raise http.client.HTTPException("the length of the body is not a number")
+    except BaseException:
+        response.close()
+        raise
 
+    # Closed by hand: left to the collector, Python 3.13 flushes what is gone by then, and says so on stderr.
     def give_back() -> None:
-        if response.will_close or not response.isclosed():
-            line.close()
-        else:
+        is_whole = response.isclosed() and not response.will_close
+        response.close()
+        if is_whole:
             keep(line)
+        else:
+            line.close()
+
+    def drop() -> None:
+        response.close()
+        line.close()
 
     headers = {name: value for name in HEADERS_READ.values() if (value := response.getheader(name))}
-    return Reply(response.status, headers, _Counted(response), give_back, line.close)
+    return Reply(response.status, headers, _Counted(response), give_back, drop)
 
 
 def _nothing() -> None:
