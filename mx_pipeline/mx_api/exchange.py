@@ -210,9 +210,7 @@ class _Counted:
 def _by_http_client(line: Line, came: bytes, keep: Callable[[Line], None]) -> Reply:
     response = http.client.HTTPResponse(cast("Any", _Replayed(line, came)), method="GET")
     try:
-        response.begin()
-        if response.getheader("Content-Length") and response.length is None and not response.chunked:
-            raise http.client.HTTPException("the length of the body is not a number")
+        _begin(response)
     except BaseException:
         response.close()
         raise
@@ -232,6 +230,12 @@ def _by_http_client(line: Line, came: bytes, keep: Callable[[Line], None]) -> Re
 
     headers = {name: value for name in HEADERS_READ.values() if (value := response.getheader(name))}
     return Reply(response.status, headers, _Counted(response), give_back, drop)
+
+
+def _begin(response: http.client.HTTPResponse) -> None:
+    response.begin()
+    if response.getheader("Content-Length") and response.length is None and not response.chunked:
+        raise http.client.HTTPException("the length of the body is not a number")
 
 
 def _nothing() -> None:
