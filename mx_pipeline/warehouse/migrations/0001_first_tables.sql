@@ -414,7 +414,6 @@ CREATE TABLE mx.sync_leases (
     merchant_id  bigint PRIMARY KEY REFERENCES mx.mx_merchant_configs,
     token        bigint NOT NULL DEFAULT 1,
     holder       text NOT NULL,
-    run_id       bigint,
     batch        text,
     batch_before text,
     expires_at   timestamptz NOT NULL

@@ -4,7 +4,7 @@
 INSERT INTO mx.sync_leases AS held (merchant_id, holder, batch, expires_at)
 VALUES (:merchant_id, :holder, :batch, clock_timestamp() + make_interval(secs => :seconds))
     ON CONFLICT (merchant_id) DO UPDATE
-   SET token = held.token + 1, holder = excluded.holder, run_id = NULL, batch = excluded.batch,
+   SET token = held.token + 1, holder = excluded.holder, batch = excluded.batch,
        expires_at = excluded.expires_at
  WHERE held.expires_at < clock_timestamp() OR held.batch = excluded.batch
 RETURNING token
