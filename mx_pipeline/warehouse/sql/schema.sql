@@ -690,6 +690,21 @@ GRANT SELECT ON ALL TABLES IN SCHEMA mx TO mx_backup;
 
 -- 9. Tenants: a connection sees the merchant it was opened for; without one it sees nothing ------
 
+-- The merchant that this transaction was opened for: none where none was set, or where what was set is no id.
+-- It never raises: the text of an error would tell whoever guesses.
+CREATE FUNCTION mx.current_merchant() RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+    SELECT CASE WHEN current_setting('mx.merchant_id', true) ~ '^[1-9][0-9]{0,17}$'
+                THEN current_setting('mx.merchant_id', true)::bigint END
+$$;
+
+-- A function may be called by the roles it is granted to, and not by everyone.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA mx FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mx.current_merchant() TO mx_loader, mx_app;
+
+-- The tenant is a restriction: whatever another policy permits, now or later, it holds. The merchant is asked
+-- once a statement, by the (SELECT ...) around it.
 DO $$
 DECLARE
     tenant_table text;
@@ -706,17 +721,14 @@ BEGIN
                        tenant_table);
         EXECUTE format('CREATE POLICY backup_reads ON mx.%I FOR SELECT TO mx_backup USING (true)', tenant_table);
         EXECUTE format(
-            'CREATE POLICY loader_of_this_merchant ON mx.%I TO mx_loader
-                 USING (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)
-                 WITH CHECK (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)',
+            'CREATE POLICY only_this_merchant ON mx.%I AS RESTRICTIVE TO mx_loader, mx_app
+                 USING (merchant_id = (SELECT mx.current_merchant()))
+                 WITH CHECK (merchant_id = (SELECT mx.current_merchant()))',
             tenant_table);
+        EXECUTE format('CREATE POLICY loader_works ON mx.%I TO mx_loader USING (true) WITH CHECK (true)', tenant_table);
         -- Names come with the permission for names; until a person has it, the application sees none.
         CONTINUE WHEN tenant_table IN ('payment_people', 'invoice_people');
-        EXECUTE format(
-            'CREATE POLICY app_of_this_merchant ON mx.%I TO mx_app
-                 USING (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)
-                 WITH CHECK (merchant_id = nullif(current_setting(''mx.merchant_id'', true), '''')::bigint)',
-            tenant_table);
+        EXECUTE format('CREATE POLICY app_works ON mx.%I TO mx_app USING (true) WITH CHECK (true)', tenant_table);
     END LOOP;
 
     FOREACH tenant_table IN ARRAY ARRAY['mx_merchant_configs', 'sync_requests', 'sync_runs', 'sync_state'] LOOP
