@@ -19,6 +19,13 @@ AUDITOR_ROLE = "mx_auditor"
 BACKUP_ROLE = "mx_backup"
 LOGIN_ROLES = (LOADER_ROLE, APP_ROLE, DISPATCHER_ROLE, AUDITOR_ROLE, BACKUP_ROLE)
 
+ANALYST_ROLE = "mx_analyst"
+INVESTOR_ROLE = "mx_investor"
+AGGREGATOR_ROLE = "mx_aggregator"
+"""Owns the views that investors read, so that they see sums of rows that they may not see."""
+GROUP_ROLES = (ANALYST_ROLE, INVESTOR_ROLE, AGGREGATOR_ROLE)
+"""No one logs in as these; people with SQL are members of the first two."""
+
 DRIVER = "postgresql+psycopg2"
 
 

@@ -9,6 +9,10 @@ SELECT rolname FROM pg_roles WHERE rolname = ANY (CAST(:roles AS text[])) AND (r
 -- May the migrating login act as this role?
 SELECT pg_has_role(current_user, CAST(:role AS name), 'USAGE')
 
+-- name: is_granted
+-- Is one role a member of another, whoever granted it?
+SELECT pg_has_role(CAST(:to AS name), CAST(:role AS name), 'MEMBER')
+
 -- name: server
 SELECT current_user AS login, current_database() AS database,
        current_setting('server_version_num')::integer AS version
