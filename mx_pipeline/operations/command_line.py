@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from mx_pipeline.operations import (
+    audit_commands,
     local_commands,
     merchant_commands,
     migrate_command,
@@ -34,6 +35,7 @@ app.add_typer(merchant_commands.app, name="merchants")
 app.command("sync")(sync_command.sync)
 app.command("status")(status_command.status)
 app.add_typer(quarantine_commands.app, name="quarantine")
+app.add_typer(audit_commands.app, name="audit")
 app.command("up")(local_commands.up)
 app.command("demo")(local_commands.demo)
 app.command("synthetic-mx")(local_commands.synthetic_mx)

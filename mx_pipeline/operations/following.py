@@ -16,9 +16,10 @@ from mx_pipeline.operations.phase_display import PhaseDisplay
 from mx_pipeline.settings import Settings
 from mx_pipeline.sync.answering import MERCHANTS_AT_ONCE, Answerer, failed_report
 from mx_pipeline.sync.orders import Outcome, SyncReport
+from mx_pipeline.warehouse.asking import ask_on_record
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
-from mx_pipeline.warehouse.requests import SyncRequest, ask, running_phases
+from mx_pipeline.warehouse.requests import SyncRequest, running_phases
 
 LOOK_EVERY_SECONDS = 0.5
 STOPPED = "interrupted at the keyboard; the pages that were written stay"
@@ -72,8 +73,9 @@ class SideBySide:
 
     def _one(self, merchant_id: int) -> None:
         try:
-            with self.app.merchant(merchant_id) as tenant:
-                request_id = ask(tenant, self.request, claimed_by=self.answerer.name)
+            request_id = ask_on_record(
+                self.app, merchant_id, self.request, claimed_by=self.answerer.name
+            )
             self._asked[merchant_id] = request_id
             report = self.answerer.answer(merchant_id, request_id)
         except MxPipelineError as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from mx_pipeline.errors import BadInput
-from mx_pipeline.operations.context import opened, settings_in_force
+from mx_pipeline.operations.context import opened, operator, settings_in_force
+from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.logins import APP_ROLE
 from mx_pipeline.warehouse.merchant_limits import MerchantLimits, get_limits
 from mx_pipeline.warehouse.merchant_limits import set_limits as set_merchant_limits
@@ -31,7 +32,7 @@ def set_limits(
         opened(settings, APP_ROLE) as warehouse,
         warehouse.merchant(merchant_id) as tenant,
     ):
-        limits = get_limits(tenant)
+        limits = before = get_limits(tenant)
         if calls_in_flight is not None:
             limits = replace(limits, calls_in_flight=calls_in_flight)
         if calls_per_second is not None:
@@ -42,6 +43,9 @@ def set_limits(
             limits = replace(limits, calls_per_day=_count(quota, "--quota"))
         set_merchant_limits(tenant, limits, timezone=timezone)
         merchant = get_merchant(tenant)
+        if limits != before or timezone is not None:
+            detail = asdict(limits) | {"timezone": merchant.timezone}
+            record(tenant, actor=operator(), action="merchant.changed", detail=detail)
     return f"merchant {merchant_id}: {_in_words(limits)}; its days begin in {merchant.timezone}"
 
 

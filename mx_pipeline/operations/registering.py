@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from mx_pipeline.errors import BadInput, UnknownMerchant
 from mx_pipeline.operations.consumer_keys import consumer_key, verify
-from mx_pipeline.operations.context import opened, settings_in_force
+from mx_pipeline.operations.context import opened, operator, settings_in_force
 from mx_pipeline.settings import MxEnvironment, mx_environment
+from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
 from mx_pipeline.warehouse.merchants import (
@@ -49,8 +50,10 @@ def add(merchant_id: int, *, name: str, environment: MxEnvironment, timezone: st
                 environment=environment,
                 timezone=timezone,
             )
-        if not added:
-            raise _already_here(merchant_id)
+            if not added:
+                raise _already_here(merchant_id)
+            detail = {"environment": environment, "key_verified": verifies}
+            record(tenant, actor=operator(), action="merchant.added", detail=detail)
     return f"merchant {merchant_id} added"
 
 
@@ -64,6 +67,8 @@ def set_key(merchant_id: int, *, verifies: bool) -> str:
             verify(settings, merchant_id, mx_environment(merchant.environment), credentials)
         with warehouse.merchant(merchant_id) as tenant:
             replace_key(tenant, settings.sealer(), credentials)
+            detail = {"key_verified": verifies}
+            record(tenant, actor=operator(), action="credential.changed", detail=detail)
     return f"merchant {merchant_id} has its new key"
 
 
@@ -76,6 +81,7 @@ def set_active(merchant_id: int, *, is_active: bool) -> str:
     ):
         set_merchant_active(tenant, is_active=is_active)
         merchant = get_merchant(tenant)
+        record(tenant, actor=operator(), action="merchant.resumed" if is_active else "merchant.paused")
     if is_active and merchant.credentials_refused_at is not None:
         return (
             f"merchant {merchant_id} resumed, but MX Merchant refused its key; "

@@ -62,7 +62,7 @@ def sync(
     if bool(named) == every:
         raise BadInput("say which merchants to sync: either their numbers or --all")
     with settings_in_force() as settings:
-        chosen = _chosen(settings, named)
+        chosen = _chosen(settings, named, request)
         if detach:
             _ask_only(settings, chosen, request, as_json=as_json)
             return
@@ -112,10 +112,11 @@ def _request(
     return request
 
 
-def _chosen(settings: Settings, named: Sequence[int]) -> list[int]:
+def _chosen(settings: Settings, named: Sequence[int], request: SyncRequest) -> list[int]:
     """The merchants to sync, all of them known and active: what is wrong with one is said before any runs."""
     from mx_pipeline.operations.context import opened
-    from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
+    from mx_pipeline.warehouse.asking import record_refusal
+    from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
     from mx_pipeline.warehouse.merchants import list_merchants, paused, unknown
 
     with opened(settings, DISPATCHER_ROLE) as warehouse, warehouse.everyone() as session:
@@ -128,23 +129,25 @@ def _chosen(settings: Settings, named: Sequence[int]) -> list[int]:
             )
         return active
     for merchant_id in named:
-        if merchant_id not in known:
-            raise unknown(merchant_id)
-        if not known[merchant_id].is_active:
-            raise paused(merchant_id)
+        if merchant_id in known and known[merchant_id].is_active:
+            continue
+        refusal = paused(merchant_id) if merchant_id in known else unknown(merchant_id)
+        with opened(settings, APP_ROLE) as app:
+            record_refusal(app, merchant_id, request, refusal)
+        raise refusal
     return list(named)
 
 
 def _ask_only(settings: Settings, merchants: Sequence[int], request: SyncRequest, *, as_json: bool) -> None:
     from mx_pipeline.operations.context import opened
     from mx_pipeline.warehouse.logins import APP_ROLE
-    from mx_pipeline.warehouse.requests import ask
+    from mx_pipeline.warehouse.asking import ask_on_record
 
     asked: list[dict[str, object]] = []
     with opened(settings, APP_ROLE) as app:
         for merchant_id in merchants:
-            with app.merchant(merchant_id) as tenant:
-                asked.append({"merchant_id": merchant_id, "request_id": ask(tenant, request)})
+            request_id = ask_on_record(app, merchant_id, request)
+            asked.append({"merchant_id": merchant_id, "request_id": request_id})
     if as_json:
         say_json({"requests": asked})
         return

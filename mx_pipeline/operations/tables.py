@@ -103,6 +103,22 @@ def quarantine_table(held: Sequence[Mapping[str, object]]) -> Table:
     return table
 
 
+def audit_table(events: Sequence[Any]) -> Table:
+    """One row per event of the audit log."""
+    table = _table("merchant", "entry", "when (UTC)", "who", "did", "to", "detail")
+    for event in events:
+        table.add_row(
+            str(event.merchant_id or "platform"),
+            str(event.entry),
+            event.at.isoformat(" ", "seconds").removesuffix("+00:00"),
+            event.actor,
+            event.action,
+            event.subject or NOTHING,
+            ", ".join(f"{name} {value}" for name, value in event.detail.items()) or NOTHING,
+        )
+    return table
+
+
 def state_of(merchant: HasState) -> str:
     """Whether it is synced, and if not, who stopped it."""
     if not merchant.is_active:

@@ -18,12 +18,14 @@ from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder,
 from mx_pipeline.sync.run import run_sync
 from mx_pipeline.sync.shared_budgets import SharedBudgets
 from mx_pipeline.sync.work import CallCount
+from mx_pipeline.warehouse.asking import ask_on_record
+from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.budgets import keep_usage
-from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
-from mx_pipeline.warehouse.merchants import get_credentials
+from mx_pipeline.warehouse.merchants import Credentials, Merchant, get_credentials
 from mx_pipeline.warehouse.patience import patiently
-from mx_pipeline.warehouse.requests import Claimed, SyncRequest, ask, claim, finish, give_up
+from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, give_up
 
 MERCHANTS_AT_ONCE = 4
 
@@ -92,8 +94,7 @@ class Answerer:
     ) -> SyncReport:
         """Ask on someone's behalf and answer at once: a Dagster run that nobody asked for before."""
         try:
-            with self.warehouse.merchant(merchant_id) as tenant:
-                request_id = ask(tenant, request, claimed_by=self.name)
+            request_id = ask_on_record(self.warehouse, merchant_id, request, claimed_by=self.name)
             return self.answer(merchant_id, request_id, phases=phases, dagster_run_id=dagster_run_id)
         except MxPipelineError as error:
             # Whatever it is, also a database that went away at the very end: it is this merchant's alone.
@@ -129,7 +130,7 @@ class Answerer:
         calls = CallCount()
         try:
             merchant, credentials = patiently(
-                self.warehouse, merchant_id, lambda tenant: get_credentials(tenant, self.sealer)
+                self.warehouse, merchant_id, lambda tenant: self._opened_key(tenant, claimed.request_id)
             )
             order = SyncOrder(
                 merchant_id=merchant_id,
@@ -167,6 +168,13 @@ class Answerer:
                 return held_back(self.warehouse, report, gate)
         except MxPipelineError as error:
             return failed_report(merchant_id, error)
+
+    def _opened_key(self, tenant: Tenant, request_id: int) -> tuple[Merchant, Credentials]:
+        """The key leaves its seal once a sync, and that goes on the record."""
+        opened = get_credentials(tenant, self.sealer)
+        subject = f"request {request_id}"
+        record(tenant, actor=f"process:{self.name}", action="credential.used", subject=subject)
+        return opened
 
     def _keep_usage(self, merchant_id: int, request_id: int, calls: CallCount) -> None:
         with self.warehouse.merchant(merchant_id) as tenant:

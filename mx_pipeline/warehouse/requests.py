@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Literal, TypeAlias
 
 from mx_pipeline.errors import BadInput
+from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Session, Tenant
 from mx_pipeline.warehouse.merchants import get_merchant, paused
 
@@ -82,7 +83,27 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
         reason=request.reason,
         claimed_by=claimed_by,
     )
+    detail: dict[str, object] = {
+        name: str(value) if isinstance(value, date) else value
+        for name in ("mode", "latest", "since", "until")
+        if (value := getattr(request, name)) is not None
+    }
+    if request.emergency:
+        # The reason has to outlive the request, whose row the application may change.
+        detail |= {"emergency": True, "reason": request.reason}
+    record(
+        tenant,
+        actor=actor_of(request.asked_by),
+        action="sync.asked",
+        subject=f"request {row.request_id}",
+        detail={"through": request.asked_through, **detail},
+    )
     return row.request_id
+
+
+def actor_of(asked_by: str) -> str:
+    """Who asked, as the audit log names it."""
+    return asked_by if ":" in asked_by else f"process:{asked_by}"
 
 
 def claim(tenant: Tenant, request_id: int, *, claimed_by: str) -> Claimed | None:
