@@ -73,9 +73,7 @@ class SideBySide:
 
     def _one(self, merchant_id: int) -> None:
         try:
-            request_id = ask_on_record(
-                self.app, merchant_id, self.request, claimed_by=self.answerer.name
-            )
+            request_id = ask_on_record(self.app, merchant_id, self.request, claimed_by=self.answerer.name)
             self._asked[merchant_id] = request_id
             report = self.answerer.answer(merchant_id, request_id)
         except MxPipelineError as error:

@@ -140,8 +140,8 @@ def _chosen(settings: Settings, named: Sequence[int], request: SyncRequest) -> l
 
 def _ask_only(settings: Settings, merchants: Sequence[int], request: SyncRequest, *, as_json: bool) -> None:
     from mx_pipeline.operations.context import opened
-    from mx_pipeline.warehouse.logins import APP_ROLE
     from mx_pipeline.warehouse.asking import ask_on_record
+    from mx_pipeline.warehouse.logins import APP_ROLE
 
     asked: list[dict[str, object]] = []
     with opened(settings, APP_ROLE) as app:

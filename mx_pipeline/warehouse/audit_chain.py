@@ -119,7 +119,7 @@ def _follow(
         if first is None:
             problem = _problem(row, expected, previous, anchored.get(row.entry, set()))
             # What is missing is named by the number that is not there.
-            first = problem and Finding(merchant_id, min(expected, row.entry), problem)
+            first = Finding(merchant_id, min(expected, row.entry), problem) if problem else None
         expected, previous = row.entry + 1, stored
         end = ChainEnd(merchant_id, row.entry, stored.hex(), row.at)
     assert end is not None
@@ -138,9 +138,7 @@ def _problem(row: Any, expected: int, previous: bytes, anchored: set[str]) -> st
     return None
 
 
-def _cut_off(
-    ends: Iterable[ChainEnd], anchored: Mapping[int, Mapping[int, set[str]]]
-) -> Iterator[Finding]:
+def _cut_off(ends: Iterable[ChainEnd], anchored: Mapping[int, Mapping[int, set[str]]]) -> Iterator[Finding]:
     """Chains that are shorter now than they were."""
     reached = {end.merchant_id: end.entry for end in ends}
     for merchant_id, entries in sorted(anchored.items()):

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.warehouse.connections import Warehouse
-from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE, LOADER_ROLE, Logins
+from mx_pipeline.warehouse.logins import APP_ROLE, AUDITOR_ROLE, DISPATCHER_ROLE, LOADER_ROLE, Logins
 from mx_pipeline.warehouse.merchants import Credentials, add_merchant
 
 MERCHANT = 1_000_000_001
@@ -35,6 +35,10 @@ class WarehouseUnderTest:
     @property
     def dispatcher(self) -> Warehouse:
         return self._open(DISPATCHER_ROLE)
+
+    @property
+    def auditor(self) -> Warehouse:
+        return self._open(AUDITOR_ROLE)
 
     def has_merchant(
         self,
@@ -81,6 +85,6 @@ class WarehouseUnderTest:
             connection.execute(text(statement), parameters)
 
     def close(self) -> None:
-        for role in (LOADER_ROLE, APP_ROLE, DISPATCHER_ROLE):
+        for role in (LOADER_ROLE, APP_ROLE, DISPATCHER_ROLE, AUDITOR_ROLE):
             self._open(role).close()
         self._engine.dispose()
