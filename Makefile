@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo up test bench chaos check format clean
+.PHONY: help install demo up test test-system bench chaos check format clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ up: $(INSTALLED) ## the same, and it stays up
 
 test: $(INSTALLED) ## all tests that need nothing but Python
 	$(BIN)/python -m pytest -m "not system"
+
+test-system: $(INSTALLED) ## the tests that need PgBouncer and PostgreSQL 15 from the system's packages
+	@$(BIN)/python -m mx_pipeline_tests.system_parts
+	$(BIN)/python -m pytest -m system
 
 bench: $(INSTALLED) ## the figures of a sync, as ratios; takes ten minutes
 	$(BIN)/python -m mx_pipeline_tests.bench
