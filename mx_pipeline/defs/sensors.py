@@ -15,7 +15,7 @@ from mx_pipeline.defs.syncing import REQUEST_TAG
 from mx_pipeline.errors import BadSettings, WarehouseNotReady, WarehouseUnavailable
 from mx_pipeline.warehouse.connections import Session
 from mx_pipeline.warehouse.merchants import active_merchants
-from mx_pipeline.warehouse.requests import mark_launched, waiting_requests
+from mx_pipeline.warehouse.requests import mark_launched, recover_lost, waiting_requests
 
 Change: TypeAlias = dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest
 
@@ -56,6 +56,7 @@ def sync_requests(
     """Launch a run for every request that nobody has claimed; who claims it first answers it."""
     try:
         with dispatching(warehouse) as session:
+            recover_lost(session)
             waiting = waiting_requests(session, most=REQUESTS_PER_TICK)
             mark_launched(session, waiting)
     except NOT_YET as error:

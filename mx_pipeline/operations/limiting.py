@@ -24,6 +24,7 @@ def set_limits(
     calls_per_second: str | None,
     delay: float | None,
     quota: str | None,
+    interval: str | None,
     timezone: str | None,
 ) -> str:
     """Change what is given, and say what is in force now. Raises BadInput."""
@@ -41,6 +42,8 @@ def set_limits(
             limits = replace(limits, delay_seconds=delay)
         if quota is not None:
             limits = replace(limits, calls_per_day=_count(quota, "--quota"))
+        if interval is not None:
+            limits = replace(limits, interval_minutes=_count(interval, "--interval"))
         set_merchant_limits(tenant, limits, timezone=timezone)
         merchant = get_merchant(tenant)
         if limits != before or timezone is not None:
@@ -69,7 +72,10 @@ def _count(text: str, option: str) -> int | None:
 def _in_words(limits: MerchantLimits) -> str:
     a_second = "any number" if limits.calls_per_second is None else f"{limits.calls_per_second:g}"
     a_day = "any number" if limits.calls_per_day is None else f"{limits.calls_per_day}"
+    when = (
+        "as the schedule says" if limits.interval_minutes is None else f"every {limits.interval_minutes} min"
+    )
     return (
         f"{limits.calls_in_flight} calls at once, {a_second} a second, {limits.delay_seconds:g} s between two, "
-        f"{a_day} a day"
+        f"{a_day} a day; synced {when}"
     )

@@ -104,11 +104,17 @@ def set_(
     quota: Annotated[
         str | None, typer.Option(metavar="N|none", help="The most calls in one of the merchant's own days.")
     ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MINUTES|none", help="How often the schedule syncs it; none: as the schedule itself says."
+        ),
+    ] = None,
     timezone: Annotated[
         str | None, typer.Option(metavar="IANA", help="Where its days begin, such as America/Chicago.")
     ] = None,
 ) -> None:
-    """Change what the syncs of this merchant may cost; without an option it only shows what is in force."""
+    """Change when this merchant is synced and what that may cost; without an option it only shows what is in force."""
     from mx_pipeline import settings as words
     from mx_pipeline.operations import limiting
 
@@ -119,6 +125,7 @@ def set_(
             calls_per_second=calls_per_second,
             delay=delay,
             quota=quota,
+            interval=interval,
             timezone=None if timezone is None else words.timezone(timezone),
         )
     )

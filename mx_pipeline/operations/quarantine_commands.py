@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -50,24 +51,56 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Try everything that is held again, now, with a sync of each merchant that holds something."""
-    from mx_pipeline.operations.context import opened, settings_in_force
-    from mx_pipeline.operations.sync_command import sync
+    from mx_pipeline.operations.context import opened, operator, settings_in_force
+    from mx_pipeline.operations.following import followed
+    from mx_pipeline.operations.sync_command import exit_code_of, print_runs
     from mx_pipeline.warehouse.logins import APP_ROLE
-    from mx_pipeline.warehouse.quarantine import mark_for_replay
+    from mx_pipeline.warehouse.quarantine import mark_for_replay, still_held
+    from mx_pipeline.warehouse.requests import SyncRequest
 
     holding: list[int] = []
+    left: list[Left] = []
     with settings_in_force() as settings, opened(settings, APP_ROLE) as app_role:
-        for merchant_id in _chosen(settings, merchants or ()):
+        for merchant_id in _chosen(settings, merchants or (), only_active=True):
             with app_role.merchant(merchant_id) as tenant:
                 if mark_for_replay(tenant):
                     holding.append(merchant_id)
-    if not holding:
-        if as_json:
-            say_json({"runs": []})
-        else:
-            say("nothing is in quarantine")
-        return
-    sync([str(merchant_id) for merchant_id in holding], as_json=as_json)
+        reports = followed(settings, holding, SyncRequest(operator(), "command")) if holding else []
+        for merchant_id in holding:
+            with app_role.merchant(merchant_id) as tenant:
+                left.append(Left(merchant_id, *still_held(tenant)))
+    if as_json:
+        runs = [report.as_json() for report in reports]
+        say_json({"runs": runs, "still_held": [asdict(one) for one in left]})
+    elif reports:
+        print_runs(reports)
+        for one in left:
+            say(one.in_words)
+    else:
+        say("nothing is in quarantine")
+    raise typer.Exit(exit_code_of([report.outcome for report in reports]))
+
+
+@dataclass(frozen=True)
+class Left:
+    """What one merchant still holds after a replay."""
+
+    merchant_id: int
+    held: int
+    without_id: int
+
+    @property
+    def in_words(self) -> str:
+        """For a person; a record without an id cannot be asked for, and it must be said what ends it."""
+        if not self.held:
+            return f"merchant {self.merchant_id}: nothing is in quarantine any more"
+        words = f"merchant {self.merchant_id}: {self.held} still in quarantine"
+        if not self.without_id:
+            return words
+        return (
+            f"{words}; {self.without_id} of them came without a readable id, so they cannot be asked for one by one: "
+            f"a complete read that meets them no more lets them go, such as mx-pipeline sync {self.merchant_id} --full"
+        )
 
 
 def _as_json(merchant_id: int, row: Any) -> dict[str, object]:
@@ -83,16 +116,18 @@ def _as_json(merchant_id: int, row: Any) -> dict[str, object]:
     }
 
 
-def _chosen(settings: Settings, named: Sequence[str]) -> list[int]:
+def _chosen(settings: Settings, named: Sequence[str], *, only_active: bool = False) -> list[int]:
     from mx_pipeline import settings as words
     from mx_pipeline.operations.context import opened
     from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
-    from mx_pipeline.warehouse.merchants import list_merchants, unknown
+    from mx_pipeline.warehouse.merchants import list_merchants, paused, unknown
 
+    wanted = list(dict.fromkeys(words.merchant_id(text) for text in named))
     with opened(settings, DISPATCHER_ROLE) as warehouse, warehouse.everyone() as session:
-        known = [merchant.merchant_id for merchant in list_merchants(session)]
-    wanted = [words.merchant_id(text) for text in named]
+        is_active = {merchant.merchant_id: merchant.is_active for merchant in list_merchants(session)}
     for merchant_id in wanted:
-        if merchant_id not in known:
+        if merchant_id not in is_active:
             raise unknown(merchant_id)
-    return wanted or known
+        if only_active and not is_active[merchant_id]:
+            raise paused(merchant_id)
+    return wanted or [known for known, active in is_active.items() if active or not only_active]

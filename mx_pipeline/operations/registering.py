@@ -108,6 +108,7 @@ def as_json(merchant: Merchant) -> dict[str, object]:
         "name": merchant.name,
         "environment": merchant.environment,
         "timezone": merchant.timezone,
+        "interval_minutes": merchant.interval_minutes,
         "is_active": merchant.is_active,
         "credentials_refused_at": refused_at.isoformat() if refused_at else None,
     }

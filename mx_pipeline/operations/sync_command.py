@@ -67,7 +67,10 @@ def sync(
             _ask_only(settings, chosen, request, as_json=as_json)
             return
         reports = _followed(settings, chosen, request)
-    _print(reports, as_json=as_json)
+    if as_json:
+        say_json({"runs": [report.as_json() for report in reports]})
+    else:
+        print_runs(reports)
     raise typer.Exit(exit_code_of([report.outcome for report in reports]))
 
 
@@ -161,12 +164,10 @@ def _followed(settings: Settings, merchants: Sequence[int], request: SyncRequest
     return followed(settings, merchants, request)
 
 
-def _print(reports: Sequence[SyncReport], *, as_json: bool) -> None:
+def print_runs(reports: Sequence[SyncReport]) -> None:
+    """For a person: a table, and what each run has to say."""
     from mx_pipeline.operations.tables import sync_table
 
-    if as_json:
-        say_json({"runs": [report.as_json() for report in reports]})
-        return
     say_table(sync_table(reports))
     for report in reports:
         if report.message:

@@ -56,8 +56,8 @@ def sync_table(reports: Sequence[SyncReport]) -> Table:
 def status_table(rows: Sequence[Any], *, now: datetime) -> Table:
     """One row per merchant, of `merchant_states`."""
     table = _table("merchant", "name", "state", "last success", "last outcome", "certificate")
-    table.add_column("quarantined", justify="right")
-    table.add_column("waiting", justify="right")
+    for header in ("may change", "quarantined", "waiting"):
+        table.add_column(header, justify="right")
     table.add_column("running")
     for row in rows:
         table.add_row(
@@ -65,8 +65,9 @@ def status_table(rows: Sequence[Any], *, now: datetime) -> Table:
             row.name,
             state_of(row),
             age(row.last_success_at, now=now),
-            row.last_outcome or NOTHING,
+            outcome_of(row),
             row.last_verdict or NOTHING,
+            NOTHING if row.open_each_sync is None else str(sum(open_set_of(row).values())),
             str(row.quarantined or 0),
             str(row.waiting),
             (row.running_phase or NOTHING).replace("_", " "),
@@ -74,15 +75,48 @@ def status_table(rows: Sequence[Any], *, now: datetime) -> Table:
     return table
 
 
+def outcome_of(row: Any) -> str:
+    """How the last sync ended; where the vendor asked for fewer calls, until when nothing is asked."""
+    if row.resumes_at is None:
+        return row.last_outcome or NOTHING
+    return f"{row.last_outcome} until {row.resumes_at:%Y-%m-%d %H:%M} UTC"
+
+
+def open_set_of(row: Any) -> dict[str, int]:
+    """Payments that may still change, by how often they are read again; as of the last sync."""
+    return {
+        "each_sync": row.open_each_sync or 0,
+        "daily": row.open_daily or 0,
+        "weekly": row.open_weekly or 0,
+    }
+
+
+def certificates_table(made: Sequence[Mapping[str, object]]) -> Table:
+    """One row per stream: what MX says it has, against what we hold."""
+    table = _table("stream", "scope", "basis", "verdict")
+    for header in ("MX's count", "our count", "MX's sum", "our sum"):
+        table.add_column(header, justify="right")
+    table.add_column("made at")
+    for one in made:
+        names = ("source_count", "our_count", "source_sum", "our_sum")
+        table.add_row(
+            *(str(one[name]) for name in ("stream", "scope", "basis", "verdict")),
+            *(NOTHING if one[name] is None else str(one[name]) for name in names),
+            _minute(one["made_at"]),
+        )
+    return table
+
+
 def merchants_table(merchants: Sequence[Merchant]) -> Table:
     """One row per merchant, without its key."""
-    table = _table("merchant", "name", "environment", "time zone", "state")
+    table = _table("merchant", "name", "environment", "time zone", "interval", "state")
     for merchant in merchants:
         table.add_row(
             str(merchant.merchant_id),
             merchant.name,
             merchant.environment,
             merchant.timezone,
+            "as scheduled" if merchant.interval_minutes is None else f"{merchant.interval_minutes} min",
             state_of(merchant),
         )
     return table
@@ -98,7 +132,7 @@ def quarantine_table(held: Sequence[Mapping[str, object]]) -> Table:
             str(one["mx_id"] or NOTHING),
             str(one["reason"]),
             str(one["attempts"]),
-            str(one["last_seen_at"])[: len("2026-03-01T12:00")].replace("T", " "),
+            _minute(one["last_seen_at"]),
         )
     return table
 
@@ -142,6 +176,10 @@ def _table(*headers: str) -> Table:
     for header in headers:
         table.add_column(header)
     return table
+
+
+def _minute(moment: object) -> str:
+    return str(moment)[: len("2026-03-01T12:00")].replace("T", " ")
 
 
 def _number(stats: Mapping[str, Stat], name: str) -> str:

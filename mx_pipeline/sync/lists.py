@@ -24,6 +24,7 @@ from mx_pipeline.warehouse.loading import (
     release,
     set_aside,
 )
+from mx_pipeline.warehouse.quarantine import release_nameless
 
 R = TypeVar("R", Payment, Invoice)
 R_contra = TypeVar("R_contra", Payment, Invoice, contravariant=True)
@@ -99,9 +100,13 @@ class ListStream(Generic[R]):
             "is_daily": is_daily or is_end or not standing.is_walked,
             "record_count": self.read(work).record_count,
         }
-        work.commit(
-            lambda tenant: tenant.run("sync", "close_walk", stream=self.stream, run_id=work.run_id, **marks)
-        )
+
+        def close(tenant: Tenant) -> None:
+            tenant.run("sync", "close_walk", stream=self.stream, run_id=work.run_id, **marks)
+            if is_end and not self.read(work).is_resumed:
+                release_nameless(tenant, self.stream, run_id=work.run_id)
+
+        work.commit(close)
 
 
 PAYMENTS = ListStream[Payment]("payments", Phase.PAYMENTS, load_payments, lambda work: work.payments)

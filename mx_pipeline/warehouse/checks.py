@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,9 +35,14 @@ def no_orphan(tenant: Tenant) -> Finding:
     return Finding(not found, ", ".join(found) or "nothing stands alone that should not", facts)
 
 
+def latest_certificates(tenant: Tenant) -> Sequence[Any]:
+    """The newest certificate of each stream: scope, basis, verdict, counts, sums, ids, note, when."""
+    return tenant.run("sync", "latest_certificates").all()
+
+
 def certificate_agrees(tenant: Tenant) -> Finding:
     """The newest certificate of the payments agrees with the source, and with what is here now."""
-    made = {row.stream: row for row in tenant.run("sync", "latest_certificates")}
+    made = {row.stream: row for row in latest_certificates(tenant)}
     held = tenant.one("payments", "payments_held", ids=None).held
     facts = {"payments_held_now": held} | _facts("payments", made) | _facts("invoices", made)
     payments = made.get("payments")

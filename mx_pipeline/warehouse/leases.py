@@ -7,17 +7,19 @@ from mx_pipeline.warehouse.connections import Tenant
 
 LEASE_SECONDS = 30
 """A dead worker's merchant is free after that."""
+LOST = "its process was lost; the pages that it wrote stay, and the next sync goes on where it stopped"
 
 
 def take_lease(tenant: Tenant, *, holder: str, batch: str) -> int | None:
     """The token of a lease that is ours from now on; None while somebody else holds it.
 
-    `batch` names this taking, for a second try of it. Runs that a lost process left open are closed.
+    `batch` names this taking, for a second try of it. Runs that a lost process left open are closed, and what they
+    should have answered waits again.
     """
     row = tenant.run("leases", "take_lease", holder=holder, batch=batch, seconds=LEASE_SECONDS).one_or_none()
     if row is None:
         return None
-    tenant.run("leases", "abandon_runs")
+    tenant.run("leases", "abandon_runs", holder=holder, message=LOST)
     return row.token
 
 

@@ -1,4 +1,4 @@
-"""What one merchant allows the syncs of its data: calls at once, a second, a day, and the pause between two."""
+"""What one merchant allows the syncs of its data: how often, calls at once, a second, a day, the pause between two."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ MOST_IN_FLIGHT = 32
 MOST_PER_SECOND = 1000
 LONGEST_DELAY_SECONDS = 60
 MOST_PER_DAY = 2**31 - 1
+LONGEST_INTERVAL_MINUTES = 7 * 24 * 60
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class MerchantLimits:
     """The least time between the beginnings of two calls."""
     calls_per_day: int | None = None
     """In the merchant's own days."""
+    interval_minutes: int | None = None
+    """Between two syncs that the schedule asks for; None: as the schedule itself says."""
 
     def check(self) -> None:
         """Raise BadInput where one of them is out of its range."""
@@ -36,6 +39,8 @@ class MerchantLimits:
             _within("calls per second", self.calls_per_second, 0.01, MOST_PER_SECOND)
         if self.calls_per_day is not None:
             _within("the quota of calls a day", self.calls_per_day, 1, MOST_PER_DAY)
+        if self.interval_minutes is not None:
+            _within("the interval in minutes", self.interval_minutes, 1, LONGEST_INTERVAL_MINUTES)
 
 
 def get_limits(tenant: Tenant) -> MerchantLimits:
@@ -43,7 +48,13 @@ def get_limits(tenant: Tenant) -> MerchantLimits:
     row = tenant.run("merchants", "limits").one_or_none()
     if row is None:
         raise unknown(tenant.merchant_id)
-    return MerchantLimits(row.calls_in_flight, row.calls_per_second, row.delay_seconds, row.calls_per_day)
+    return MerchantLimits(
+        calls_in_flight=row.calls_in_flight,
+        calls_per_second=row.calls_per_second,
+        delay_seconds=row.delay_seconds,
+        calls_per_day=row.calls_per_day,
+        interval_minutes=row.interval_minutes,
+    )
 
 
 def set_limits(tenant: Tenant, limits: MerchantLimits, *, timezone: str | None = None) -> None:
@@ -59,6 +70,7 @@ def set_limits(tenant: Tenant, limits: MerchantLimits, *, timezone: str | None =
         calls_per_second=limits.calls_per_second,
         delay_seconds=limits.delay_seconds,
         calls_per_day=limits.calls_per_day,
+        interval_minutes=limits.interval_minutes,
         timezone=timezone,
     )
     if changed.one_or_none() is None:

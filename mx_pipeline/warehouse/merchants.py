@@ -26,6 +26,8 @@ class Merchant:
     timezone: str
     is_active: bool
     credentials_refused_at: datetime | None
+    interval_minutes: int | None = None
+    """How often the schedule asks for a sync; None: as often as the schedule itself says."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -125,6 +127,7 @@ def _merchant(row: Any) -> Merchant:
         timezone=row.timezone,
         is_active=row.is_active,
         credentials_refused_at=row.credentials_refused_at,
+        interval_minutes=row.interval_minutes,
     )
 
 

@@ -20,6 +20,17 @@ def mark_for_replay(tenant: Tenant) -> int:
     return tenant.run("sync", "mark_for_replay").rowcount
 
 
+def still_held(tenant: Tenant) -> tuple[int, int]:
+    """How many rows are held, and how many of them are records whose id could not be read."""
+    row = tenant.one("sync", "still_held")
+    return row.held, row.nameless
+
+
+def release_nameless(tenant: Tenant, stream: str, *, run_id: int) -> None:
+    """After a complete read of a list: let go the records without a readable id that this run did not meet again."""
+    tenant.run("sync", "release_nameless", stream=stream, run_id=run_id)
+
+
 def take_up_list_rows(tenant: Tenant, *, run_id: int) -> dict[str, list[int]]:
     """Ids by stream (`payments`, `invoices`) whose list row an earlier run refused and whose turn it is."""
     due: dict[str, list[int]] = {"payments": [], "invoices": []}

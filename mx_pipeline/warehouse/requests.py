@@ -10,12 +10,17 @@ from typing import Any, Literal, TypeAlias
 from mx_pipeline.errors import BadInput
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Session, Tenant
+from mx_pipeline.warehouse.leases import LEASE_SECONDS, LOST
 from mx_pipeline.warehouse.merchants import get_merchant, paused
 
 AskedThrough: TypeAlias = Literal["command", "dagster", "api", "webhook", "schedule"]
 
 LAUNCH_AGAIN_AFTER_SECONDS = 600
 """A run that was launched for a request and never claimed it is launched anew after that."""
+MOST_ATTEMPTS = 5
+"""Launched so often without an answer, a request ends as failed: what kills its process would kill the next."""
+HAND_OVER_SECONDS = 10
+"""Who waits for another sync of the merchant to end begins within a second; a claim is not lost before that."""
 MOST_LATEST = 100
 MOST_LATEST_IN_EMERGENCY = 1000
 
@@ -147,6 +152,26 @@ def give_up(tenant: Tenant, request_id: int, *, outcome: str, message: str) -> N
 def get_request(tenant: Tenant, request_id: int) -> Any:
     """The row of one request."""
     return tenant.one("sync", "request", request_id=request_id)
+
+
+def recover_lost(session: Session) -> None:
+    """End what lost processes left open: their runs are closed, their requests wait again; for the dispatcher.
+
+    A request whose attempts are used up ends as failed. Cheap where nothing is lost.
+    """
+    lost = {"seconds": LEASE_SECONDS, "grace": HAND_OVER_SECONDS}
+    session.run("leases", "close_lost_runs", message=LOST, **lost)
+    session.run("leases", "free_lost_requests", **lost)
+    session.run(
+        "leases",
+        "end_hopeless_requests",
+        most_attempts=MOST_ATTEMPTS,
+        launch_again_after=LAUNCH_AGAIN_AFTER_SECONDS,
+        message=(
+            f"given up: {MOST_ATTEMPTS} runs were launched for it, and each was lost or never began; "
+            "see why in Dagster's runs, then ask for the sync again"
+        ),
+    )
 
 
 def waiting_requests(session: Session, *, most: int) -> Sequence[Any]:

@@ -11,18 +11,23 @@ SET = ("merchants", "set", MERCHANT)
 def test_limits_are_set_and_shown(here: Here, warehouse: WarehouseUnderTest) -> None:
     warehouse.has_merchant()
 
-    ran = here(*SET, "--calls-in-flight", 4, "--calls-per-second", "2.5", "--delay", "0.1", "--quota", "5000")
+    ran = here(*SET, "--calls-in-flight", 4, "--calls-per-second", "2.5", "--delay", "0.1", "--quota", "5000",
+               "--interval", "30")  # fmt: skip
     moved = here(*SET, "--timezone", "Asia/Tokyo", "--calls-per-second", "none")
+    listed = here("merchants", "list", "--json").answer["merchants"]
+    again = here(*SET, "--interval", "none")
 
     assert (ran.code, moved.code) == (0, 0)
     assert ran.out == (
         f"merchant {MERCHANT}: 4 calls at once, 2.5 a second, 0.1 s between two, 5000 a day; "
-        "its days begin in America/Chicago\n"
+        "synced every 30 min; its days begin in America/Chicago\n"
     )
     assert moved.out == (
         f"merchant {MERCHANT}: 4 calls at once, any number a second, 0.1 s between two, 5000 a day; "
-        "its days begin in Asia/Tokyo\n"
+        "synced every 30 min; its days begin in Asia/Tokyo\n"
     )
+    assert [merchant["interval_minutes"] for merchant in listed] == [30]
+    assert "synced as the schedule says" in again.out
 
 
 OUT_OF_RANGE = (
@@ -36,6 +41,9 @@ OUT_OF_RANGE = (
     ("--quota", "0"),
     ("--quota", "1.5"),
     ("--quota", "99999999999"),
+    ("--interval", "0"),
+    ("--interval", "10081"),
+    ("--interval", "30m"),
     ("--timezone", "Mars/Olympus"),
 )
 

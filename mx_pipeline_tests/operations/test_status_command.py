@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mx_pipeline.operations.tables import age
-from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
+from mx_pipeline.synthetic_mx import FixedAnswer, SyntheticMx
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.operations.conftest import Here
 
 Clinic = Callable[..., int]
@@ -36,6 +37,77 @@ def test_status_of_one_merchant_is_about_that_one(here: Here, clinic: Clinic) ->
 
     assert str(MERCHANT + 1) in ran.out
     assert f" {MERCHANT} " not in ran.out
+
+
+def test_the_open_set_is_counted_by_how_often_it_is_read_again(
+    here: Here, clinic: Clinic, mx: SyntheticMx
+) -> None:
+    clinic()
+    now = datetime.now(UTC)
+    for days, status in (
+        *((0, status) for status in ("Approved", "Settled", "Declined")),
+        *((30, status) for status in ("Approved", "Settled", "Settled", "Settled", "Voided")),
+        *((30, "Approved") for _ in range(1)),
+        *((121, status) for status in ("Approved", "Settled")),
+    ):
+        created = (now - timedelta(days=days, hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        mx.has_payments(MERCHANT, {"created": created, "status": status, "source": "QuickPay"})
+    here("sync", MERCHANT)
+
+    told = here("status", "--json").answer["merchants"][0]
+    words = here("status", MERCHANT).out
+
+    assert told["open_set"] == {"each_sync": 2, "daily": 2, "weekly": 3}
+    assert "2 are read again by each sync, 2 once a day, 3 once a week" in words
+
+
+def test_status_of_one_merchant_shows_its_certificates(here: Here, clinic: Clinic) -> None:
+    clinic(payments=20)
+    unsynced = here("status", MERCHANT, "--json").answer["merchants"][0]
+    here("sync", MERCHANT)
+
+    told = here("status", MERCHANT, "--json").answer["merchants"][0]
+    words = here("status", MERCHANT).out
+
+    payments = next(one for one in told["certificates"] if one["stream"] == "payments")
+    assert (unsynced["certificates"], unsynced["open_set"]) == ([], None)
+    assert (payments["scope"], payments["basis"], payments["verdict"]) == (
+        "all payments",
+        "enumerated",
+        "agrees",
+    )
+    assert payments["source_count"] == payments["our_count"] == 20
+    assert payments["source_sum"] == payments["our_sum"] is not None
+    assert {one["stream"] for one in told["certificates"]} == {"payments", "invoices"}
+    assert payments["our_sum"] in words
+
+
+def test_h4_a_merchant_that_was_asked_for_fewer_calls_shows_when_it_resumes(
+    here: Here, clinic: Clinic, mx: SyntheticMx, warehouse: WarehouseUnderTest
+) -> None:
+    clinic(payments=5)
+    mx.answers(FixedAnswer(endpoint="invoices", status=429, headers={"Retry-After": "7200"}))
+
+    ran = here("sync", MERCHANT)
+    parked = here("status", MERCHANT, "--json").answer["merchants"][0]
+    words = here("status").out
+    ((of_run, of_state),) = warehouse.rows(
+        "SELECT run.resumes_at, state.resumes_at FROM mx.sync_runs AS run"
+        " JOIN mx.sync_state AS state USING (merchant_id) WHERE state.stream = 'payments'"
+    )
+    mx.answers_truthfully()
+    warehouse.damage("UPDATE mx.credential_budgets SET paused_until = NULL")
+    here("sync", MERCHANT)
+    resumed = here("status", MERCHANT, "--json").answer["merchants"][0]
+
+    resumes_at = datetime.fromisoformat(parked["resumes_at"])
+    assert ran.code == 1
+    assert f"Resumes at {resumes_at:%Y-%m-%d %H:%M:%S} UTC." in ran.out
+    assert timedelta(hours=1.9) < resumes_at - datetime.now(UTC) < timedelta(hours=2.1)
+    assert of_run == of_state == resumes_at
+    assert (parked["last_outcome"], parked["open_set"]["each_sync"] >= 0) == ("rate_limited", True)
+    assert f"rate_limited until {resumes_at:%Y-%m-%d %H:%M} UTC" in words
+    assert (resumed["last_outcome"], resumed["resumes_at"]) == ("success", None)
 
 
 def test_an_empty_warehouse_says_how_to_begin(here: Here) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
+
+from mx_pipeline.synthetic_mx import faults
 from mx_pipeline.warehouse.quarantine import mark_for_replay
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.sync.conftest import Clinic
@@ -67,3 +71,38 @@ def test_it_is_tried_less_and_less_often_until_a_person_asks(a_clinic: Callable[
     assert tried == [1, 0, 0]
     assert marked >= 1
     assert asked == 1
+
+
+@pytest.mark.parametrize("endpoint", ["payments", "invoices"])
+def test_a_record_without_a_readable_id_is_let_go_once_a_complete_read_meets_it_no_more(
+    a_clinic: Callable[..., Clinic], endpoint: str
+) -> None:
+    clinic = a_clinic(payments=60)
+    clinic.sync("full")
+    clinic.mx.answers(nameless_first(endpoint))
+
+    bad = [(clinic.sync("full").outcome, clinic.rows(HELD)) for _ in range(2)]
+    clinic.mx.answers_truthfully()
+    clinic.sync("full", latest=5)
+    incomplete = clinic.rows(HELD)
+    whole = clinic.sync("full")
+
+    assert [(outcome, [held[:2] for held in rows]) for outcome, rows in bad] == [
+        ("partial", [(endpoint, None)])
+    ] * 2
+    assert incomplete == bad[1][1]
+    assert whole.outcome == "success", whole.message
+    assert clinic.rows(HELD) == []
+    assert clinic.differences() == []
+
+
+def nameless_first(endpoint: str) -> Any:
+    """The first record of the list has lost its id."""
+    lost: list[object] = []
+
+    def without_id(record: dict[str, Any]) -> dict[str, Any]:
+        if not lost:
+            lost.append(record["id"])
+        return {**record, "id": None} if record["id"] == lost[0] else record
+
+    return faults.edits(without_id, endpoint=endpoint)

@@ -78,12 +78,21 @@ SELECT coalesce((SELECT sum(calls)
 SELECT max(run_id) FROM mx.sync_runs WHERE merchant_id = :merchant_id AND request_id = :request_id
 
 -- name: annotate_run
--- When a run that was held back goes on; by this database's clock.
-UPDATE mx.sync_runs
-   SET message = concat_ws(' ', nullif(message, ''), CASE WHEN :resumes_in IS NOT NULL THEN
-           'Resumes at ' || to_char((clock_timestamp() + make_interval(secs => :resumes_in)) AT TIME ZONE 'UTC',
-                                    'YYYY-MM-DD HH24:MI:SS "UTC."') END),
-       stats = coalesce(stats, '{}') || CAST(:stats AS jsonb) || CASE WHEN :resumes_in IS NULL THEN '{}' ELSE
-           jsonb_build_object('resumesAt', clock_timestamp() + make_interval(secs => :resumes_in)) END
- WHERE merchant_id = :merchant_id AND run_id = :run_id
-RETURNING message, stats
+-- When a run that was held back goes on, by this database's clock: in words for people, as a column for the clock.
+WITH known AS (
+    SELECT clock_timestamp() + make_interval(secs => :resumes_in) AS resumes_at
+), state AS (
+    UPDATE mx.sync_state AS state
+       SET resumes_at = known.resumes_at
+      FROM known
+     WHERE state.merchant_id = :merchant_id AND state.stream = 'payments' AND known.resumes_at IS NOT NULL
+)
+UPDATE mx.sync_runs AS run
+   SET message = concat_ws(' ', nullif(run.message, ''),
+           'Resumes at ' || to_char(known.resumes_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC."')),
+       stats = coalesce(run.stats, '{}') || CAST(:stats AS jsonb) || CASE WHEN known.resumes_at IS NULL THEN '{}' ELSE
+           jsonb_build_object('resumesAt', known.resumes_at) END,
+       resumes_at = known.resumes_at
+  FROM known
+ WHERE run.merchant_id = :merchant_id AND run.run_id = :run_id
+RETURNING run.message, run.stats

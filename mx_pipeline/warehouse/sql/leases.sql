@@ -28,20 +28,51 @@ UPDATE mx.sync_leases
 RETURNING batch_before IS NOT DISTINCT FROM batch AS has_landed
 
 -- name: release_lease
-UPDATE mx.sync_leases SET expires_at = 'epoch' WHERE merchant_id = :merchant_id AND token = :token
+-- Free at once; when it was given back stays known, so that whoever waits for it is not taken for lost.
+UPDATE mx.sync_leases SET expires_at = clock_timestamp() WHERE merchant_id = :merchant_id AND token = :token
 
 -- name: abandon_runs
--- Whoever takes the merchant over closes the runs of a process that was lost, and the requests behind them.
+-- Whoever takes the merchant over closes the runs of a process that was lost. The requests behind them wait
+-- again, but for one that the new holder has claimed: that one is answered now.
 WITH lost AS (
     UPDATE mx.sync_runs
-       SET finished_at = now(), outcome = 'failed', phase = NULL,
-           message = 'its process was lost; the next sync goes on where it stopped'
+       SET finished_at = now(), outcome = 'failed', phase = NULL, message = :message
      WHERE merchant_id = :merchant_id AND finished_at IS NULL
-    RETURNING run_id, request_id, outcome, message
+    RETURNING request_id
 )
 UPDATE mx.sync_requests AS request
-   SET status = 'done', finished_at = now(), run_id = lost.run_id, outcome = lost.outcome, message = lost.message
+   SET status = 'asked', claimed_by = NULL, claimed_at = NULL, launched_at = NULL
   FROM lost
  WHERE request.merchant_id = :merchant_id
    AND request.request_id = lost.request_id
    AND request.status = 'claimed'
+   AND request.claimed_by IS DISTINCT FROM :holder
+
+-- name: close_lost_runs
+-- For the dispatcher: runs whose process gave no sign of life any more, and that nobody took over.
+UPDATE mx.sync_runs AS run
+   SET finished_at = now(), outcome = 'failed', phase = NULL, message = :message
+ WHERE run.finished_at IS NULL
+   AND run.started_at < now() - make_interval(secs => :seconds)
+   AND NOT EXISTS (SELECT FROM mx.sync_leases AS lease
+                    WHERE lease.merchant_id = run.merchant_id
+                      AND lease.expires_at > now() - make_interval(secs => :grace))
+
+-- name: free_lost_requests
+-- For the dispatcher: claimed longer ago than a lease lasts, and no sync of the merchant is under way, nor was just
+-- now: who waits for another sync to end takes over within a second. Such a request waits again.
+UPDATE mx.sync_requests AS request
+   SET status = 'asked', claimed_by = NULL, claimed_at = NULL, launched_at = NULL
+ WHERE request.status = 'claimed'
+   AND request.claimed_at < now() - make_interval(secs => :seconds)
+   AND NOT EXISTS (SELECT FROM mx.sync_leases AS lease
+                    WHERE lease.merchant_id = request.merchant_id
+                      AND lease.expires_at > now() - make_interval(secs => :grace))
+
+-- name: end_hopeless_requests
+-- For the dispatcher: launched so often, and nobody who took it has come to its end.
+UPDATE mx.sync_requests
+   SET status = 'done', finished_at = now(), outcome = 'failed', message = :message
+ WHERE status = 'asked'
+   AND attempt >= :most_attempts
+   AND (launched_at IS NULL OR launched_at < now() - make_interval(secs => :launch_again_after))

@@ -21,7 +21,7 @@ RETURNING merchant_id
 
 -- name: limits
 SELECT calls_in_flight, calls_per_second::float8 AS calls_per_second, delay_seconds::float8 AS delay_seconds,
-       calls_per_day
+       calls_per_day, interval_minutes
   FROM mx.mx_merchant_configs
  WHERE merchant_id = :merchant_id
 
@@ -29,7 +29,7 @@ SELECT calls_in_flight, calls_per_second::float8 AS calls_per_second, delay_seco
 -- The whole of what a person may set; what stays as it is comes as it was.
 UPDATE mx.mx_merchant_configs
    SET calls_in_flight = :calls_in_flight, calls_per_second = :calls_per_second,
-       delay_seconds = :delay_seconds, calls_per_day = :calls_per_day,
+       delay_seconds = :delay_seconds, calls_per_day = :calls_per_day, interval_minutes = :interval_minutes,
        timezone = coalesce(CAST(:timezone AS text), timezone), updated_at = now()
  WHERE merchant_id = :merchant_id
 RETURNING merchant_id
@@ -42,19 +42,19 @@ UPDATE mx.mx_merchant_configs
 
 -- name: merchant_with_key
 -- For the loader alone: the sealed key, to be opened in memory.
-SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at,
+SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at, interval_minutes,
        consumer_key, consumer_secret, sealing_key_id
   FROM mx.mx_merchant_configs
  WHERE merchant_id = :merchant_id
 
 -- name: merchant
-SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at, created_at
+SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at, interval_minutes, created_at
   FROM mx.mx_merchant_configs
  WHERE merchant_id = :merchant_id
 
 -- name: merchants
 -- Every merchant, for the dispatcher.
-SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at, created_at
+SELECT merchant_id, name, environment, timezone, is_active, credentials_refused_at, interval_minutes, created_at
   FROM mx.mx_merchant_configs
  ORDER BY merchant_id
 
@@ -65,18 +65,26 @@ SELECT merchant_id
  ORDER BY merchant_id
 
 -- name: merchant_states
--- One row per merchant for `status`: how fresh, how the last sync ended, what it proved, what is running.
+-- One row per merchant for `status`: how fresh, how the last sync ended, what it proved and left open, what is
+-- running. Every part is read from small rows or a partial index: no payment is looked at.
 SELECT merchant.merchant_id, merchant.name, merchant.environment, merchant.timezone, merchant.is_active,
-       merchant.credentials_refused_at,
+       merchant.credentials_refused_at, merchant.interval_minutes,
        payments.last_outcome, payments.last_success_at, payments.completed_at, payments.record_count,
-       payments.last_verdict, payments.quarantined,
-       (SELECT count(*) FROM mx.sync_requests AS request
-         WHERE request.merchant_id = merchant.merchant_id AND request.status = 'asked') AS waiting,
-       (SELECT phase FROM mx.sync_runs AS run
-         WHERE run.merchant_id = merchant.merchant_id AND run.finished_at IS NULL
-         ORDER BY run.started_at DESC LIMIT 1) AS running_phase
+       payments.last_verdict, payments.quarantined, payments.resumes_at,
+       payments.open_each_sync, payments.open_daily, payments.open_weekly,
+       coalesce(waiting.requests, 0) AS waiting, running.phase AS running_phase
   FROM mx.mx_merchant_configs AS merchant
   LEFT JOIN mx.sync_state AS payments
     ON payments.merchant_id = merchant.merchant_id AND payments.stream = 'payments'
+  LEFT JOIN (SELECT merchant_id, count(*) AS requests
+               FROM mx.sync_requests
+              WHERE status = 'asked'
+              GROUP BY merchant_id) AS waiting ON waiting.merchant_id = merchant.merchant_id
+  LEFT JOIN (SELECT DISTINCT ON (run.merchant_id) run.merchant_id, run.phase
+               FROM mx.sync_runs AS run
+               JOIN mx.sync_leases AS lease USING (merchant_id)
+              WHERE run.finished_at IS NULL AND lease.expires_at > now()
+              ORDER BY run.merchant_id, run.started_at DESC) AS running
+    ON running.merchant_id = merchant.merchant_id
  WHERE CAST(:only AS bigint) IS NULL OR merchant.merchant_id = CAST(:only AS bigint)
  ORDER BY merchant.merchant_id

@@ -26,7 +26,8 @@ CREATE TABLE mx.mx_merchant_configs (
     is_active                boolean NOT NULL DEFAULT true,
     credentials_refused_at   timestamptz,
     created_at               timestamptz NOT NULL DEFAULT now(),
-    updated_at               timestamptz NOT NULL DEFAULT now()
+    updated_at               timestamptz NOT NULL DEFAULT now(),
+    interval_minutes         integer CHECK (interval_minutes BETWEEN 1 AND 10080) -- NULL: as the schedule says
 );
 
 -- 2. Payments ----------------------------------------------------------------------------------
@@ -367,6 +368,7 @@ CREATE TABLE mx.sync_requests (
     CHECK (latest <= 100 OR (emergency AND reason <> ''))
 );
 CREATE INDEX sync_requests_waiting ON mx.sync_requests (asked_at) WHERE status = 'asked';
+CREATE INDEX sync_requests_claimed ON mx.sync_requests (claimed_at) WHERE status = 'claimed';
 
 CREATE TABLE mx.sync_runs (
     merchant_id     bigint NOT NULL REFERENCES mx.mx_merchant_configs,
@@ -382,10 +384,12 @@ CREATE TABLE mx.sync_runs (
     stats           jsonb,
     started_at      timestamptz NOT NULL DEFAULT now(),
     finished_at     timestamptz,
+    resumes_at      timestamptz, -- where it was rate_limited
     PRIMARY KEY (merchant_id, run_id),
     FOREIGN KEY (merchant_id, request_id) REFERENCES mx.sync_requests
 );
 CREATE INDEX sync_runs_newest_first ON mx.sync_runs (merchant_id, started_at DESC);
+CREATE INDEX sync_runs_open ON mx.sync_runs (merchant_id) WHERE finished_at IS NULL;
 
 CREATE TABLE mx.sync_state (
     merchant_id       bigint NOT NULL REFERENCES mx.mx_merchant_configs,
@@ -404,6 +408,10 @@ CREATE TABLE mx.sync_state (
     last_verdict      text,
     quarantined       bigint NOT NULL DEFAULT 0,
     updated_at        timestamptz NOT NULL DEFAULT now(),
+    resumes_at        timestamptz, -- where the last outcome is rate_limited
+    open_each_sync    bigint, -- payments that may still change, by how often they are read again
+    open_daily        bigint,
+    open_weekly       bigint,
     PRIMARY KEY (merchant_id, stream)
 );
 
@@ -738,7 +746,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON mx.invoice_purchases, mx.invoice_payment
 -- merchant's sealed key and never read one.
 GRANT SELECT (merchant_id, id, name, environment, timezone, user_id, calls_in_flight, calls_per_second,
               delay_seconds, calls_per_day, is_active, credentials_refused_at,
-              created_at, updated_at) ON mx.mx_merchant_configs TO mx_app;
+              created_at, updated_at, interval_minutes) ON mx.mx_merchant_configs TO mx_app;
 GRANT INSERT, UPDATE ON mx.mx_merchant_configs TO mx_app;
 GRANT SELECT ON mx.payments, mx.payment_people, mx.payment_history, mx.invoice_documents, mx.invoice_people,
     mx.invoice_purchases, mx.invoice_payments, mx.invoice_map, mx.payment_invoices, mx.enriched_transactions,
@@ -749,11 +757,14 @@ GRANT UPDATE (replay) ON mx.quarantine TO mx_app;
 GRANT SELECT, UPDATE ON mx.transactions, mx.invoices TO mx_app;
 GRANT SELECT ON mx.number_evidence TO mx_loader, mx_app;
 
--- The dispatcher sees every merchant's requests and freshness, and no data.
-GRANT SELECT (merchant_id, name, environment, timezone, is_active, credentials_refused_at, created_at)
-    ON mx.mx_merchant_configs TO mx_dispatcher;
+-- The dispatcher sees every merchant's requests and freshness, and no data. It ends what a lost process left open.
+GRANT SELECT (merchant_id, name, environment, timezone, is_active, credentials_refused_at, created_at,
+              interval_minutes) ON mx.mx_merchant_configs TO mx_dispatcher;
 GRANT SELECT ON mx.sync_requests, mx.sync_runs, mx.sync_state TO mx_dispatcher;
-GRANT UPDATE (attempt, launched_at) ON mx.sync_requests TO mx_dispatcher;
+GRANT SELECT (merchant_id, holder, expires_at) ON mx.sync_leases TO mx_dispatcher;
+GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at, outcome, message)
+    ON mx.sync_requests TO mx_dispatcher;
+GRANT UPDATE (phase, finished_at, outcome, message) ON mx.sync_runs TO mx_dispatcher;
 
 -- Whoever acts says what was done; number, time and hash are the trigger's. Only the auditor reads it all.
 GRANT INSERT (merchant_id, actor, action, subject, detail) ON mx.audit_log TO mx_loader, mx_app;
@@ -804,11 +815,13 @@ BEGIN
         EXECUTE format('CREATE POLICY app_works ON mx.%I TO mx_app USING (true) WITH CHECK (true)', tenant_table);
     END LOOP;
 
-    FOREACH tenant_table IN ARRAY ARRAY['mx_merchant_configs', 'sync_requests', 'sync_runs', 'sync_state'] LOOP
+    FOREACH tenant_table IN ARRAY ARRAY['mx_merchant_configs', 'sync_requests', 'sync_runs', 'sync_state',
+                                        'sync_leases'] LOOP
         EXECUTE format('CREATE POLICY dispatcher_sees_all ON mx.%I FOR SELECT TO mx_dispatcher USING (true)',
                        tenant_table);
     END LOOP;
     CREATE POLICY dispatcher_launches ON mx.sync_requests FOR UPDATE TO mx_dispatcher USING (true) WITH CHECK (true);
+    CREATE POLICY dispatcher_closes ON mx.sync_runs FOR UPDATE TO mx_dispatcher USING (true) WITH CHECK (true);
 END $$;
 
 -- Inside a merchant an event is that merchant's; outside of any it is the platform's. Nobody has a policy to

@@ -24,9 +24,10 @@ SELECT request_id, asked_by, asked_through, mode, latest, since, until, emergenc
  WHERE merchant_id = :merchant_id AND request_id = :request_id
 
 -- name: finish_request
+-- Whoever answers first wins: a process that was taken for lost may wake up.
 UPDATE mx.sync_requests
    SET status = 'done', finished_at = now(), run_id = :run_id, outcome = :outcome, message = :message
- WHERE merchant_id = :merchant_id AND request_id = :request_id
+ WHERE merchant_id = :merchant_id AND request_id = :request_id AND status <> 'done'
 
 -- name: waiting_requests
 -- For the dispatcher: what nobody has claimed, oldest first, with what was launched long ago and never came.
@@ -128,16 +129,32 @@ SELECT coalesce((SELECT derived_through
                   WHERE merchant_id = :merchant_id AND stream = 'enriched_transactions'), 'epoch')
 
 -- name: keep_outcome
+-- How the sync ended, and what it leaves open: payments that may still change, by how often they are read again
+-- (each sync: 7 days; daily: not settled, 120 days; weekly: settled, 120 days). Counted here, so that nobody who
+-- looks at every merchant counts. A rate-limited one resumes after a minute unless it is known better.
 INSERT INTO mx.sync_state AS stored
-       (merchant_id, stream, run_id, last_outcome, last_success_at, completed_at, last_verdict, quarantined)
-VALUES (:merchant_id, 'payments', :run_id, :outcome, CASE WHEN :outcome = 'success' THEN now() END, now(),
-        :verdict, :quarantined)
+       (merchant_id, stream, run_id, last_outcome, last_success_at, completed_at, last_verdict, quarantined,
+        resumes_at, open_each_sync, open_daily, open_weekly)
+SELECT :merchant_id, 'payments', :run_id, :outcome, CASE WHEN :outcome = 'success' THEN now() END, now(),
+       :verdict, :quarantined, CASE WHEN :outcome = 'rate_limited' THEN now() + interval '1 minute' END,
+       count(*) FILTER (WHERE created >= now() - interval '7 days'),
+       count(*) FILTER (WHERE created < now() - interval '7 days' AND status <> 'Settled'),
+       count(*) FILTER (WHERE created < now() - interval '7 days' AND status = 'Settled')
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id
+   AND vanished_at IS NULL
+   AND created >= now() - interval '120 days'
+   AND status NOT IN ('Voided', 'Declined', 'Chargedback')
     ON CONFLICT (merchant_id, stream) DO UPDATE
    SET last_outcome = excluded.last_outcome,
        last_success_at = coalesce(excluded.last_success_at, stored.last_success_at),
        completed_at = excluded.completed_at,
        last_verdict = coalesce(excluded.last_verdict, stored.last_verdict),
        quarantined = excluded.quarantined,
+       resumes_at = excluded.resumes_at,
+       open_each_sync = excluded.open_each_sync,
+       open_daily = excluded.open_daily,
+       open_weekly = excluded.open_weekly,
        updated_at = now()
 
 -- name: clock
@@ -188,6 +205,16 @@ UPDATE mx.quarantine AS held
                       AND list_row.mx_id = held.mx_id
                       AND list_row.released_at IS NULL))
 
+-- name: release_nameless
+-- A complete read has met no such record again. One whose id cannot be read is never asked for alone.
+UPDATE mx.quarantine
+   SET released_at = now(), replay = false
+ WHERE merchant_id = :merchant_id
+   AND stream = :stream
+   AND mx_id IS NULL
+   AND released_at IS NULL
+   AND run_id IS DISTINCT FROM :run_id
+
 -- name: take_up_list_rows
 -- Rows of the lists that could not be taken in, and whose turn it is: with the next sync, then 2, 6, 14
 -- minutes after the last try and so on, a day at most; or because a person asked. This counts as a try.
@@ -208,6 +235,11 @@ SELECT quarantine_id, stream, mx_id, reason, keys, attempts, first_seen_at, last
  WHERE merchant_id = :merchant_id AND released_at IS NULL
  ORDER BY last_seen_at DESC, quarantine_id DESC
  LIMIT :most
+
+-- name: still_held
+SELECT count(*) AS held, count(*) FILTER (WHERE mx_id IS NULL) AS nameless
+  FROM mx.quarantine
+ WHERE merchant_id = :merchant_id AND released_at IS NULL
 
 -- name: mark_for_replay
 UPDATE mx.quarantine SET replay = true WHERE merchant_id = :merchant_id AND released_at IS NULL
