@@ -1,4 +1,4 @@
-"""The examination of a sync under faults: after each sync the invariants of the house are looked at (I1 to I7)."""
+"""The examination of a sync under faults: after each sync the invariants of the house are looked at (I1 to I8)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline.synthetic_mx import CANARIES, NAME_CANARY
+from mx_pipeline.warehouse.audit_chain import verify
 from mx_pipeline_tests.fakes import oracle
 from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
@@ -60,7 +61,7 @@ class Examination:
         self, clinic: Clinic, mode: str = "full", *, calls_at_most: int = CALLS_AT_MOST,
         seconds_at_most: float = SECONDS_AT_MOST, **asked: Any,
     ) -> SyncReport:  # fmt: skip
-        """Sync, then look at I2, I3, I5, I6 and I7."""
+        """Sync, then look at I2, I3, I5, I6, I7 and I8."""
         began = time.monotonic()
 
         report = clinic.sync(mode, **asked)
@@ -71,6 +72,8 @@ class Examination:
         assert self._hash(WORKFLOW, "=", clinic) == self._of_people, "I3: what people wrote"
         assert clinic.mx.call_count() <= calls_at_most, f"I5: {clinic.mx.call_count()} calls"
         assert self._leaks(clinic, report) == [], "I7: no secret, no name"
+        with self.warehouse.auditor.everyone() as session:
+            assert verify(session).findings == (), "I8: the audit chain"
         return report
 
     def is_whole(self, clinic: Clinic, report: SyncReport, mode: str = "full") -> None:
