@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 
-from mx_pipeline.errors import MxForbidden
+from mx_pipeline.errors import MxForbidden, RowRefused, WarehouseSlow
 from mx_pipeline.records import RefusedRecord
-from mx_pipeline.sync.fetching import D, fetch_each, in_batches
+from mx_pipeline.sync.fetching import fetch_in_batches
+from mx_pipeline.sync.landing import D, Fetched
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import invoices_to_fetch, payments_of_numbers, payments_to_ask
-from mx_pipeline.warehouse.halving import load_all_but_culprits
+from mx_pipeline.warehouse.halving import Landed, load_all_but_culprits
 from mx_pipeline.warehouse.loading import (
     Merged,
     load_invoice_details,
@@ -81,8 +83,9 @@ def _read_each(
     load: Callable[[Tenant, Sequence[tuple[D, datetime]]], Merged],
     phase: Phase,
 ) -> None:
-    calls = fetch_each(
-        _worth_asking(work, ids, stream),
+    worth_asking, is_any_held = _worth_asking(work, ids, stream)
+    batches = fetch_in_batches(
+        worth_asking,
         fetch,
         stream,
         in_flight=work.client.most_in_flight,
@@ -90,39 +93,60 @@ def _read_each(
         recheck_seconds=work.client.limits.recheck_seconds,
     )
     # What is in flight ends before the error of a write goes on: nobody calls MX for a sync that is over.
-    with closing(calls):
-        for batch in in_batches(calls):
-            unread = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
-            details = [
-                (one.answer, work.observed_at(one.sent_at))
-                for one in batch
-                if not isinstance(one.answer, RefusedRecord)
-            ]
-
-            def write(
-                tenant: Tenant,
-                details: Sequence[tuple[D, datetime]] = details,
-                unread: Sequence[RefusedRecord] = unread,
-            ) -> tuple[Merged, list[RefusedRecord]]:
-                landed = load_all_but_culprits(tenant, details, load)
-                culprits = [
-                    refused_by_postgres(stream, detail, words) for (detail, _), words in landed.culprits
-                ]
-                refused = [*unread, *culprits]
-                release(tenant, stream, [detail.mx_id for detail, _ in details])
-                set_aside(tenant, refused, run_id=work.run_id)
-                mark_vanished(tenant, stream, refused)
-                return landed.merged, refused
-
-            merged, refused = work.commit(write)
+    with closing(batches):
+        for batch in batches:
+            merged, refused = _write(work, batch, stream, load, may_release=is_any_held)
+            is_any_held = is_any_held or bool(refused)
             work.add(phase, merged)
             work.count_refused(refused)
             work.details[stream] += len(batch)
 
 
-def _worth_asking(work: Work, ids: Sequence[int], stream: str) -> Sequence[int]:
-    """What MX denied twice, not long ago, is left alone; a full sync asks for it all the same."""
-    if not ids or work.order.mode == "full":
-        return ids
-    denied = set(work.commit(lambda tenant: denied_lately(tenant, stream)))
-    return [mx_id for mx_id in ids if mx_id not in denied]
+def _write(
+    work: Work,
+    batch: Sequence[Fetched[D]],
+    stream: str,
+    load: Callable[[Tenant, Sequence[tuple[D, datetime]]], Merged],
+    *,
+    may_release: bool,
+) -> tuple[Merged, list[RefusedRecord]]:
+    unread = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
+    details = [
+        (one.answer, work.observed_at(one.sent_at))
+        for one in batch
+        if not isinstance(one.answer, RefusedRecord)
+    ]
+
+    def write(tenant: Tenant, *, at_once: bool = True) -> tuple[Merged, list[RefusedRecord]]:
+        landed = Landed(load(tenant, details)) if at_once else load_all_but_culprits(tenant, details, load)
+        culprits = [refused_by_postgres(stream, detail, words) for (detail, _), words in landed.culprits]
+        refused = [*unread, *culprits]
+        if may_release:
+            release(tenant, stream, [detail.mx_id for detail, _ in details])
+        set_aside(tenant, refused, run_id=work.run_id)
+        mark_vanished(tenant, stream, refused)
+        return landed.merged, refused
+
+    try:
+        return work.commit(write)
+    except (RowRefused, WarehouseSlow):
+        # Only now with savepoints, which cost a batch that is sound two round trips.
+        return work.commit(partial(write, at_once=False))
+
+
+def _worth_asking(work: Work, ids: Sequence[int], stream: str) -> tuple[Sequence[int], bool]:
+    """What MX denied twice, not long ago, is left alone; a full sync asks for it all the same.
+
+    And whether anything is held in quarantine that could be released.
+    """
+    if not ids:
+        return ids, False
+    denied, is_any_held = work.commit(
+        lambda tenant: (
+            set(denied_lately(tenant, stream)),
+            bool(tenant.one("sync", "quarantined")[0]),
+        )
+    )
+    if work.order.mode == "full":
+        return ids, is_any_held
+    return [mx_id for mx_id in ids if mx_id not in denied], is_any_held

@@ -57,7 +57,9 @@ class Scene:
 
     @classmethod
     @contextmanager
-    def set_up(cls, *, merchants: int, seed: int) -> Iterator[Scene]:
+    def set_up(
+        cls, *, merchants: int, seed: int, payments: int = PAYMENTS, page_cap: int = PAGE_CAP
+    ) -> Iterator[Scene]:
         with ExitStack() as open_things:
             postgres = open_things.enter_context(RestlessPostgres.in_directory())
             mx = open_things.enter_context(SyntheticMx.in_thread())
@@ -66,11 +68,11 @@ class Scene:
             url = warehouse.logins.admin
             wire = open_things.enter_context(WatchedWire(url.host or "", url.port or 0))
             network = open_things.enter_context(BadNetwork(mx.url))
-            mx.behaves(None, payment_page_cap=PAGE_CAP, invoice_page_cap=PAGE_CAP, latency_ms=10)
+            mx.behaves(None, payment_page_cap=page_cap, invoice_page_cap=page_cap, latency_ms=10)
             patients: list[Patient] = []
             for number in range(merchants):
                 merchant_id = MERCHANT + number
-                key = mx.add_merchant(merchant_id, payments=PAYMENTS, seed=seed + number)
+                key = mx.add_merchant(merchant_id, payments=payments, seed=seed + number)
                 warehouse.has_merchant(merchant_id, key=key.consumer_key, secret=key.consumer_secret)
                 patients.append(Patient(Clinic(mx, warehouse, merchant_id, key=key)))
             yield cls(mx, postgres, warehouse, wire, network, patients)

@@ -16,20 +16,17 @@ import pytest
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.synthetic_mx import Rule
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
+from mx_pipeline_tests.chaos.kills import HALF_A_MINUTE_LATER, IN_FLIGHT, kill_again_and_again
 from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.fakes.watched_wire import WatchedWire, Wire
 
 PAYMENTS, PAGE, PAGES = 240, 100, 3
+KILLS, KILLS_SEED = 6, 5
+"""`python -m mx_pipeline_tests.chaos --kills 50` does the rest."""
 PAGES_IN_FLIGHT = 3
 """The page that was being written, the one read ahead, and the list's top, where new ones would be."""
-DETAILS_IN_FLIGHT = 50 + 50 + 16
-"""The batch that was being written, the one read ahead, and the calls behind it."""
-HALF_A_MINUTE_LATER = """
-    UPDATE mx.sync_leases SET expires_at = now() - interval '1 second';
-    UPDATE mx.credential_users SET expires_at = now() - interval '1 second'
-"""
 
 AT_A_STATEMENT: list[tuple[str, int, Literal["before", "after"]]] = [
     ("INSERT INTO mx.sync_leases", 1, "before"),
@@ -84,7 +81,7 @@ def goes_on(clinic: Clinic, before: Counter[str]) -> None:
             calls
         )
     twice = sum(n - 1 for line, n in calls.items() if line.startswith("invoice "))
-    assert twice <= DETAILS_IN_FLIGHT
+    assert twice <= IN_FLIGHT
     assert clinic.rows("SELECT count(*) FROM mx.sync_runs WHERE finished_at IS NULL") == [(0,)]
 
 
@@ -121,6 +118,18 @@ def test_p12_killed_at_a_call(a_clinic: Callable[..., Clinic], endpoint: str, sk
 
     assert victim[0].ended() is None
     goes_on(clinic, asked(clinic))
+
+
+def test_p12_killed_again_and_again_nothing_is_asked_twice_but_what_was_in_flight(
+    a_clinic: Callable[..., Clinic], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = kill_again_and_again(a_clinic(payments=400), kills=KILLS, seed=KILLS_SEED)
+
+    with capsys.disabled():
+        print(f"\n{told}")  # noqa: T201 # the seed is for whoever reads CI
+    assert told.differences == []
+    assert told.is_clean, str(told)
+    assert told.twice > 0, "none was killed among its details"
 
 
 def test_p12_pages_that_were_written_are_not_read_again(
