@@ -19,7 +19,9 @@ UNWRITTEN_PER_CALL = 2
 """Asked for and not yet committed, for each call that may be in flight: so many calls a killed process loses.
 
 With one, calls would wait for each commit; with two, commits of 15 ms and calls of 50 ms never wait for
-each other. A batch is half of it at most."""
+each other."""
+BATCH_OF_UNWRITTEN = 0.75
+"""A batch is no more than this part of them, so that calls go on while it is written."""
 GATHER_SECONDS = 0.02
 """A commit costs 5 ms of CPU whatever is in it, so a few answers are waited for; no longer than a call takes."""
 UNANSWERED_IN_A_ROW = 5
@@ -74,7 +76,11 @@ class _Flight(Generic[D]):
     failure: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.room = Semaphore(self.in_flight * UNWRITTEN_PER_CALL)
+        self.room = Semaphore(self.places)
+
+    @property
+    def places(self) -> int:
+        return self.in_flight * UNWRITTEN_PER_CALL
 
     def batches(self, ids: Sequence[int]) -> Generator[list[Fetched[D]]]:
         self.waiting.extend(ids)
@@ -107,7 +113,7 @@ class _Flight(Generic[D]):
 
     def _gathered(self, threads: int) -> Generator[list[Fetched[D]]]:
         batch: list[Fetched[D]] = []
-        due_at = 0.0
+        most, due_at = max(1, int(self.places * BATCH_OF_UNWRITTEN)), 0.0
         while threads:
             try:
                 one = self.landed.get(timeout=max(0.0, due_at - time.monotonic()) if batch else None)
@@ -123,7 +129,7 @@ class _Flight(Generic[D]):
             if not batch:
                 due_at = time.monotonic() + GATHER_SECONDS
             batch.append(fetched)
-            if len(batch) == self.in_flight:
+            if len(batch) == most:
                 yield from self._handed_on(batch)
                 batch = []
         if batch:
