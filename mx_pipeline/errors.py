@@ -24,6 +24,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x LeaseLost                another process has taken this merchant's sync over
   x MerchantBusy             another sync of this merchant is under way
   x UnknownMerchant          no such tenant, or it is not active
+  x UnknownPayment           no such payment is stored here
   x BadInput                 what was asked cannot be done as asked; the message says what to type
   x BadSettings              an environment variable is missing or wrong
   x SealBroken               a sealed secret does not open with these keys for this merchant
@@ -177,6 +178,12 @@ class UnknownMerchant(MxPipelineError):
     """No such tenant, or it is not active."""
 
     code = "unknown_merchant"
+
+
+class UnknownPayment(MxPipelineError):
+    """No such payment is stored here, for this merchant or for any."""
+
+    code = "unknown_payment"
 
 
 class BadInput(MxPipelineError):

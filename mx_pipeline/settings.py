@@ -38,7 +38,7 @@ EMBEDDED_WAREHOUSE = "mx_pipeline"
 EMBEDDED_DAGSTER = "dagster"
 SEALING_KEY_FILE = "sealing_key"
 
-LARGEST_MERCHANT_ID = 2**63 - 1
+LARGEST_MX_ID = 2**63 - 1
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -121,11 +121,18 @@ def embedded_url(home: Path, database: str) -> str | None:
 
 def merchant_id(text: str) -> int:
     """A merchant id as a person types it. Raises BadInput."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_MERCHANT_ID))
-    if not (is_number and 0 < int(text) <= LARGEST_MERCHANT_ID):
-        raise BadInput(
-            f"{text!r} is no merchant id: type the number that MX Merchant shows, such as 1000000001"
-        )
+    return _mx_id(text, "merchant id", example="1000000001")
+
+
+def payment_id(text: str) -> int:
+    """A payment's id as a person types it. Raises BadInput."""
+    return _mx_id(text, "payment id", example="10000000456")
+
+
+def _mx_id(text: str, what: str, *, example: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_MX_ID))
+    if not (is_number and 0 < int(text) <= LARGEST_MX_ID):
+        raise BadInput(f"{text!r} is no {what}: type the number that MX Merchant shows, such as {example}")
     return int(text)
 
 

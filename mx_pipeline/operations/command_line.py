@@ -15,6 +15,7 @@ from mx_pipeline.operations import (
     quarantine_commands,
     status_command,
     sync_command,
+    trace_command,
 )
 from mx_pipeline.operations.border import leave, run
 from mx_pipeline.operations.printing import say
@@ -34,6 +35,7 @@ app.command("migrate")(migrate_command.migrate)
 app.add_typer(merchant_commands.app, name="merchants")
 app.command("sync")(sync_command.sync)
 app.command("status")(status_command.status)
+app.command("trace")(trace_command.trace)
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(audit_commands.app, name="audit")
 app.command("up")(local_commands.up)
