@@ -9,6 +9,7 @@ import typer
 
 from mx_pipeline.operations import (
     audit_commands,
+    key_commands,
     local_commands,
     merchant_commands,
     migrate_command,
@@ -38,6 +39,7 @@ app.command("status")(status_command.status)
 app.command("trace")(trace_command.trace)
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(key_commands.app, name="keys")
 app.command("up")(local_commands.up)
 app.command("demo")(local_commands.demo)
 app.command("synthetic-mx")(local_commands.synthetic_mx)

@@ -13,10 +13,11 @@ from typing import Any, LiteralString
 import psycopg2.extensions
 from psycopg2 import sql
 from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import OperationalError
 
 from mx_pipeline.errors import WarehouseError, WarehouseNotReady
-from mx_pipeline.warehouse.connections import CONNECT_TIMEOUT_SECONDS
-from mx_pipeline.warehouse.logins import Logins
+from mx_pipeline.warehouse.connections import CONNECT_TIMEOUT_SECONDS, LOCK_TIMEOUT, Session
+from mx_pipeline.warehouse.logins import LOGIN_ROLES, OWNER_ROLE, Logins
 from mx_pipeline.warehouse.refusals import translated
 from mx_pipeline.warehouse.statements import statements
 
@@ -44,6 +45,50 @@ def utility(connection: Connection, words: LiteralString, *parts: sql.Composable
     driver: Any = connection.connection.driver_connection
     statement = sql.SQL(words).format(*parts).as_string(driver)
     connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+
+
+@contextmanager
+def as_owner(logins: Logins) -> Generator[Session]:
+    """A transaction as the owner of the tables, who sees every merchant. Raises WarehouseError and its kinds."""
+    with admin_transaction(logins) as connection:
+        utility(connection, "SET LOCAL ROLE {}", sql.Identifier(OWNER_ROLE))
+        utility(connection, "SET LOCAL search_path = pg_catalog")
+        utility(connection, "SET LOCAL lock_timeout = {}", sql.Literal(LOCK_TIMEOUT))
+        yield Session(connection)
+
+
+def set_passwords(logins: Logins) -> None:
+    """Let the login roles in with the passwords that come from the current key. Raises WarehouseNotReady."""
+    with explained_refusal(), admin_transaction(logins) as connection:
+        ask(connection, "take_turn")
+        for role in LOGIN_ROLES:
+            set_password(connection, logins, role)
+
+
+def set_password(connection: Connection, logins: Logins, role: str) -> None:
+    """Unless the role has an address, and so a password, of its own."""
+    if role in logins.overrides:
+        return
+    verifier = scram_verifier(connection, role, logins.key.derived_password(role))
+    utility(connection, "ALTER ROLE {} LOGIN PASSWORD {}", sql.Identifier(role), sql.Literal(verifier))
+
+
+def still_has_previous_password(logins: Logins, role: str) -> bool:
+    """The key is being replaced, and `keys rotate` has not come to the logins: running processes rely on it."""
+    if logins.previous is None or role in logins.overrides:
+        return False
+    url = logins.admin.set(username=role, password=logins.previous.derived_password(role))
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+    )
+    try:
+        with engine.connect():
+            return True
+    except OperationalError:
+        return False
 
 
 def scram_verifier(connection: Connection, role: str, password: str) -> str:

@@ -20,6 +20,7 @@ from mx_pipeline.errors import UnsafeRole
 from mx_pipeline.warehouse.logins import OWNER_ROLE, Logins
 from mx_pipeline.warehouse.refusals import translated
 from mx_pipeline.warehouse.statements import statements
+from mx_pipeline.warehouse.two_keys import try_each
 
 POOL_SIZE = 4
 POOL_OVERFLOW = 12
@@ -153,11 +154,12 @@ def _engine(logins: Logins, role: str) -> Engine:
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "application_name": f"mx_pipeline {role}",
+            "application_name": f"mx_pipeline {role} {logins.known_keys()}",
             "target_session_attrs": "read-write",
             **STILL_THERE,
         },
     )
+    try_each(engine, logins.passwords(role))
     event.listen(engine, "connect", _refuse_unsafe_role)
     event.listen(engine, "handle_error", _leave_standby)
     return engine

@@ -49,12 +49,25 @@ class Logins:
     key: SealingKey = field(repr=False)
     overrides: dict[str, URL] = field(default_factory=dict[str, URL])
     """Addresses given for a role on their own, for example through a pooler."""
+    previous: SealingKey | None = field(default=None, repr=False)
+    """While the key is being replaced: the passwords in force may still come from this one."""
 
     def url(self, role: str) -> URL:
         """The address of one role: its own, or the admin's with that role and its derived password."""
         if role in self.overrides:
             return self.overrides[role]
         return self.admin.set(username=role, password=self.key.derived_password(role))
+
+    def passwords(self, role: str) -> tuple[str, ...]:
+        """Those that may be in force, the likelier first; none where the role has an address of its own."""
+        if role in self.overrides:
+            return ()
+        keys = (self.key,) if self.previous is None else (self.key, self.previous)
+        return tuple(key.derived_password(role) for key in keys)
+
+    def known_keys(self) -> str:
+        """The ids of the keys that this process knows; its connections say so, for `keys rotate`."""
+        return self.key.key_id if self.previous is None else f"{self.key.key_id} {self.previous.key_id}"
 
 
 def logins_of(settings: Settings) -> Logins:
@@ -66,4 +79,5 @@ def logins_of(settings: Settings) -> Logins:
             f"mx_{role}": database_url(url, variable=f"MX_{role.upper()}_DATABASE_URL")
             for role, url in settings.role_urls.items()
         },
+        previous=settings.previous_sealing_key,
     )

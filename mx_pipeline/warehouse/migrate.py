@@ -22,7 +22,8 @@ from mx_pipeline.warehouse.administering import (
     admin_transaction,
     ask,
     explained_refusal,
-    scram_verifier,
+    set_password,
+    still_has_previous_password,
     utility,
 )
 from mx_pipeline.warehouse.logins import AGGREGATOR_ROLE, GROUP_ROLES, LOGIN_ROLES, OWNER_ROLE, Logins
@@ -95,11 +96,8 @@ def _create_roles(connection: Connection, logins: Logins) -> None:
             if not ask(connection, "role_exists", role=role).scalar():
                 utility(connection, "CREATE ROLE {} NOLOGIN", sql.Identifier(role))
         for role in LOGIN_ROLES:
-            if role in logins.overrides:
-                continue
-            verifier = scram_verifier(connection, role, logins.key.derived_password(role))
-            words = sql.Identifier(role), sql.Literal(verifier)
-            utility(connection, "ALTER ROLE {} LOGIN PASSWORD {}", *words)
+            if not still_has_previous_password(logins, role):
+                set_password(connection, logins, role)
         if not ask(connection, "is_granted", role=AGGREGATOR_ROLE, to=OWNER_ROLE).scalar():
             # Only a member can hand a view over to it.
             utility(connection, "GRANT {} TO {}", sql.Identifier(AGGREGATOR_ROLE), sql.Identifier(OWNER_ROLE))
