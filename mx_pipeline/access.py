@@ -106,12 +106,15 @@ class Overrides:
         }
 
 
+NO_OVERRIDES: Final = Overrides()
+
+
 @dataclass(frozen=True)
 class PermissionRow:
     """A person's row at one merchant."""
 
     role: TenantRole
-    overrides: Overrides = Overrides()
+    overrides: Overrides = NO_OVERRIDES
     is_active: bool = True
     expires_at: datetime | None = None
 
@@ -196,7 +199,7 @@ def access_of(standing: Standing) -> Access:
     return new_access(standing) if standing.access_check == "permissions" else old_access(standing)
 
 
-def may_give(giver: Access, role: str, overrides: Overrides = Overrides()) -> bool:
+def may_give(giver: Access, role: str, overrides: Overrides = NO_OVERRIDES) -> bool:
     """Whether the giver may give this role with these overrides, or take it away: never more than they have."""
     return (
         "users.invite" in giver.permissions

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import APP_ROLE, logins_of
@@ -56,7 +57,7 @@ def make_demo_merchants(settings: Settings, synthetic_url: str) -> None:
     try:
         for merchant in DEMO_MERCHANTS:
             key = _make_in_synthetic_mx(synthetic_url, merchant)
-            with app.merchant(merchant.merchant_id) as tenant:
+            with app.merchant(merchant.merchant_id, person=OPERATOR) as tenant:
                 add_merchant(
                     tenant,
                     settings.sealer(),
@@ -75,7 +76,7 @@ def ask_for_demo_syncs(app: Warehouse) -> dict[int, int]:
     """Ask as anyone asks, and leave the answer to Dagster; returns merchant id to request id."""
     asked: dict[int, int] = {}
     for merchant in DEMO_MERCHANTS:
-        with app.merchant(merchant.merchant_id) as tenant:
+        with app.merchant(merchant.merchant_id, person=OPERATOR) as tenant:
             asked[merchant.merchant_id] = ask(tenant, SyncRequest("operator:demo", "command", mode="full"))
     return asked
 
@@ -84,7 +85,7 @@ def answered(app: Warehouse, asked: dict[int, int]) -> Sequence[Any]:
     """The requests among these that are done."""
     rows: list[Any] = []
     for merchant_id, request_id in asked.items():
-        with app.merchant(merchant_id) as tenant:
+        with app.merchant(merchant_id, person=OPERATOR) as tenant:
             row = get_request(tenant, request_id)
         if row.status == "done":
             rows.append(row)

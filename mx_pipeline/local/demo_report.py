@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.local.demo_merchants import DEMO_MERCHANTS
 from mx_pipeline.warehouse.connections import Warehouse
 
@@ -38,7 +39,7 @@ def print_report(app: Warehouse, asked: dict[int, int], *, ui: str) -> bool:
     table.add_column("certificate", no_wrap=True)
     is_well = True
     for merchant in DEMO_MERCHANTS:
-        with app.merchant(merchant.merchant_id) as tenant:
+        with app.merchant(merchant.merchant_id, person=OPERATOR) as tenant:
             request = tenant.one("sync", "request", request_id=asked[merchant.merchant_id])
             run = tenant.one("sync", "run", run_id=request.run_id) if request.run_id else None
             certificates = tenant.run("sync", "latest_certificates").all()
@@ -78,7 +79,7 @@ def _verdict(certificates: Any) -> str:
 
 def _print_rows(console: Console, app: Warehouse) -> None:
     table = Table(title="Five enriched transactions of the first", title_justify="left")
-    with app.merchant(DEMO_MERCHANTS[0].merchant_id) as tenant:
+    with app.merchant(DEMO_MERCHANTS[0].merchant_id, person=OPERATOR) as tenant:
         rows = tenant.run("checks", "preview", most=ROWS_SHOWN).mappings().all()
     for heading in PREVIEW.values():
         table.add_column(heading, no_wrap=True)

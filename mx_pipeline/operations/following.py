@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.operations.context import opened, this_process
 from mx_pipeline.operations.phase_display import PhaseDisplay
@@ -73,7 +74,9 @@ class SideBySide:
 
     def _one(self, merchant_id: int) -> None:
         try:
-            request_id = ask_on_record(self.app, merchant_id, self.request, claimed_by=self.answerer.name)
+            request_id = ask_on_record(
+                self.app, merchant_id, self.request, claimed_by=self.answerer.name, person=OPERATOR
+            )
             self._asked[merchant_id] = request_id
             report = self.answerer.answer(merchant_id, request_id)
         except MxPipelineError as error:

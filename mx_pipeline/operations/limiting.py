@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import BadInput
 from mx_pipeline.operations.context import opened, operator, settings_in_force
 from mx_pipeline.warehouse.audit import record
@@ -31,7 +32,7 @@ def set_limits(
     with (
         settings_in_force() as settings,
         opened(settings, APP_ROLE) as warehouse,
-        warehouse.merchant(merchant_id) as tenant,
+        warehouse.merchant(merchant_id, person=OPERATOR) as tenant,
     ):
         limits = before = get_limits(tenant)
         if calls_in_flight is not None:

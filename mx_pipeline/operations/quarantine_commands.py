@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.operations.printing import say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def list_held(
     found: list[dict[str, object]] = []
     with settings_in_force() as settings, opened(settings, APP_ROLE) as app_role:
         for merchant_id in _chosen(settings, merchants or ()):
-            with app_role.merchant(merchant_id) as tenant:
+            with app_role.merchant(merchant_id, person=OPERATOR) as tenant:
                 found += [_as_json(merchant_id, row) for row in held(tenant)]
     if as_json:
         say_json({"quarantine": found})
@@ -62,12 +63,12 @@ def replay(
     left: list[Left] = []
     with settings_in_force() as settings, opened(settings, APP_ROLE) as app_role:
         for merchant_id in _chosen(settings, merchants or (), only_active=True):
-            with app_role.merchant(merchant_id) as tenant:
+            with app_role.merchant(merchant_id, person=OPERATOR) as tenant:
                 if mark_for_replay(tenant):
                     holding.append(merchant_id)
         reports = followed(settings, holding, SyncRequest(operator(), "command")) if holding else []
         for merchant_id in holding:
-            with app_role.merchant(merchant_id) as tenant:
+            with app_role.merchant(merchant_id, person=OPERATOR) as tenant:
                 left.append(Left(merchant_id, *still_held(tenant)))
     if as_json:
         runs = [report.as_json() for report in reports]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import BadInput, UnknownMerchant
 from mx_pipeline.operations.consumer_keys import consumer_key, verify
 from mx_pipeline.operations.context import opened, operator, settings_in_force
@@ -36,12 +37,12 @@ def merchant_name(text: str) -> str:
 def add(merchant_id: int, *, name: str, environment: MxEnvironment, timezone: str, verifies: bool) -> str:
     """Register a merchant, and say so. Raises BadInput where it is here already, and before any key is asked for."""
     with settings_in_force() as settings, opened(settings, APP_ROLE) as warehouse:
-        with warehouse.merchant(merchant_id) as tenant:
+        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
             _refuse_known(tenant)
         credentials = consumer_key()
         if verifies:
             verify(settings, merchant_id, environment, credentials)
-        with warehouse.merchant(merchant_id) as tenant:
+        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
             added = add_merchant(
                 tenant,
                 settings.sealer(),
@@ -60,12 +61,12 @@ def add(merchant_id: int, *, name: str, environment: MxEnvironment, timezone: st
 def set_key(merchant_id: int, *, verifies: bool) -> str:
     """Replace the merchant's key, and say so."""
     with settings_in_force() as settings, opened(settings, APP_ROLE) as warehouse:
-        with warehouse.merchant(merchant_id) as tenant:
+        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
             merchant = get_merchant(tenant)
         credentials = consumer_key()
         if verifies:
             verify(settings, merchant_id, mx_environment(merchant.environment), credentials)
-        with warehouse.merchant(merchant_id) as tenant:
+        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
             replace_key(tenant, settings.sealer(), credentials)
             detail = {"key_verified": verifies}
             record(tenant, actor=operator(), action="credential.changed", detail=detail)
@@ -77,7 +78,7 @@ def set_active(merchant_id: int, *, is_active: bool) -> str:
     with (
         settings_in_force() as settings,
         opened(settings, APP_ROLE) as warehouse,
-        warehouse.merchant(merchant_id) as tenant,
+        warehouse.merchant(merchant_id, person=OPERATOR) as tenant,
     ):
         set_merchant_active(tenant, is_active=is_active)
         merchant = get_merchant(tenant)

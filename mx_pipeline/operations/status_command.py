@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.operations.printing import say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _certificates(settings: Settings, merchant_id: int) -> list[dict[str, object
     from mx_pipeline.warehouse.checks import latest_certificates
     from mx_pipeline.warehouse.logins import APP_ROLE
 
-    with opened(settings, APP_ROLE) as app, app.merchant(merchant_id) as tenant:
+    with opened(settings, APP_ROLE) as app, app.merchant(merchant_id, person=OPERATOR) as tenant:
         return [_certificate_as_json(row) for row in latest_certificates(tenant)]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import BadInput, UnknownMerchant
 from mx_pipeline.operations.border import ExitCode
 from mx_pipeline.operations.printing import say, say_json, say_table
@@ -149,7 +150,7 @@ def _ask_only(settings: Settings, merchants: Sequence[int], request: SyncRequest
     asked: list[dict[str, object]] = []
     with opened(settings, APP_ROLE) as app:
         for merchant_id in merchants:
-            request_id = ask_on_record(app, merchant_id, request)
+            request_id = ask_on_record(app, merchant_id, request, person=OPERATOR)
             asked.append({"merchant_id": merchant_id, "request_id": request_id})
     if as_json:
         say_json({"requests": asked})

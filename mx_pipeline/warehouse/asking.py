@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from mx_pipeline.access import NOBODY
 from mx_pipeline.errors import BadInput, MxPipelineError, UnknownMerchant, WarehouseError
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Warehouse
@@ -11,11 +12,16 @@ from mx_pipeline.warehouse.requests import SyncRequest, actor_of, ask
 
 
 def ask_on_record(
-    warehouse: Warehouse, merchant_id: int, request: SyncRequest, *, claimed_by: str | None = None
+    warehouse: Warehouse,
+    merchant_id: int,
+    request: SyncRequest,
+    *,
+    claimed_by: str | None = None,
+    person: str = NOBODY,
 ) -> int:
-    """As `ask`. Returns the request's id; raises what it raises, recorded."""
+    """As `ask`, for a person. Returns the request's id; raises what it raises, recorded."""
     try:
-        with warehouse.merchant(merchant_id) as tenant:
+        with warehouse.merchant(merchant_id, person=person) as tenant:
             return ask(tenant, request, claimed_by=claimed_by)
     except (BadInput, UnknownMerchant) as error:
         record_refusal(warehouse, merchant_id, request, error)

@@ -1,8 +1,8 @@
 """
-Opens the warehouse for one merchant, as one role.
+Opens the warehouse for one merchant and one person, as one role.
 
-The merchant of a connection is set inside the transaction by one function, `_enter`, and ends with
-it, so a pooled connection carries nothing from one tenant to the next, behind a pooler either.
+Both are set inside the transaction by one statement, ENTER, and end with it, so a pooled connection
+carries nothing from one tenant or person to the next, behind a pooler either.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, t
 from sqlalchemy.engine import ExceptionContext, Row
 from sqlalchemy.exc import DBAPIError
 
+from mx_pipeline.access import NOBODY
 from mx_pipeline.errors import UnsafeRole
 from mx_pipeline.warehouse.logins import OWNER_ROLE, Logins
 from mx_pipeline.warehouse.refusals import translated
@@ -42,7 +43,8 @@ STILL_THERE = {
 READ_ONLY_STATE = "25006"
 
 ENTER = text(
-    "SELECT set_config('mx.merchant_id', :merchant, true), set_config('TimeZone', 'UTC', true),"
+    "SELECT set_config('mx.merchant_id', :merchant, true), set_config('mx.user_id', :person, true),"
+    " set_config('TimeZone', 'UTC', true),"
     f" set_config('lock_timeout', '{LOCK_TIMEOUT}', true),"
     f" set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true),"
     f" set_config('statement_timeout', '{STATEMENT_TIMEOUT}', true), set_config('jit', 'off', true)"
@@ -111,15 +113,18 @@ class Warehouse:
         self._engine = _engine(logins, role)
 
     @contextmanager
-    def merchant(self, merchant_id: int) -> Generator[Tenant]:
-        """A transaction inside one merchant. Raises WarehouseError and its kinds."""
-        with self._begin(str(merchant_id)) as connection:
+    def merchant(self, merchant_id: int, *, person: str = NOBODY) -> Generator[Tenant]:
+        """A transaction inside one merchant. Raises WarehouseError and its kinds.
+
+        As the application it sees what `person` may: the id of one of `mx.users`, OPERATOR, or nothing.
+        """
+        with self._begin(str(merchant_id), person) as connection:
             yield Tenant(connection, merchant_id)
 
     @contextmanager
-    def everyone(self) -> Generator[Session]:
+    def everyone(self, *, person: str = NOBODY) -> Generator[Session]:
         """A transaction inside no merchant: it sees what the role's own policies show (the dispatcher's)."""
-        with self._begin("") as connection:
+        with self._begin("", person) as connection:
             yield Session(connection)
 
     def close(self) -> None:
@@ -127,13 +132,13 @@ class Warehouse:
         self._engine.dispose()
 
     @contextmanager
-    def _begin(self, merchant: str) -> Generator[Connection]:
+    def _begin(self, merchant: str, person: str) -> Generator[Connection]:
         with translated():
             connection = self._engine.connect()
         with connection:
             with translated():
                 transaction = connection.begin()
-                connection.execute(ENTER, {"merchant": merchant})
+                connection.execute(ENTER, {"merchant": merchant, "person": person})
             try:
                 yield connection
             except BaseException:

@@ -6,6 +6,7 @@ import json
 
 import dagster as dg
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.defs.sensors import sync_requests
 from mx_pipeline.settings import Settings
 from mx_pipeline.synthetic_mx import CANARIES, NAME_CANARY
@@ -40,7 +41,7 @@ def secrets(clinics: Clinics) -> list[str]:
 
 def test_nothing_secret_is_stored_by_runs_that_succeed_and_fail(clinics: Clinics) -> None:
     alfa, bravo = clinics.add(ALFA), clinics.add(BRAVO)
-    with clinics.warehouse.app.merchant(ALFA) as tenant:
+    with clinics.warehouse.app.merchant(ALFA, person=OPERATOR) as tenant:
         ask(tenant, SyncRequest(asked_by="pat@clinic.test", asked_through="api"))
     (request,) = launched(tick(sync_requests, clinics.instance))
 

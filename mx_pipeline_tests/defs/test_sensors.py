@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.definitions import defs
 from mx_pipeline.defs.checks import UNIQUE_KEYS
 from mx_pipeline.defs.resources import WarehouseResource
@@ -39,7 +40,7 @@ def launched(result: dg.SensorResult | dg.SkipReason) -> Sequence[dg.RunRequest]
 
 
 def asked(clinics: Clinics, merchant_id: int) -> int:
-    with clinics.warehouse.app.merchant(merchant_id) as tenant:
+    with clinics.warehouse.app.merchant(merchant_id, person=OPERATOR) as tenant:
         return ask(tenant, SyncRequest(asked_by="pat@clinic.test", asked_through="api"))
 
 
@@ -59,12 +60,12 @@ def test_every_active_merchant_gets_a_partition(clinics: Clinics) -> None:
 def test_a_paused_merchant_loses_its_partition_and_gets_it_back(clinics: Clinics) -> None:
     alfa, bravo = (clinics.add(merchant_id, payments=0) for merchant_id in (ALFA, BRAVO))
 
-    with clinics.warehouse.app.merchant(ALFA) as tenant:
+    with clinics.warehouse.app.merchant(ALFA, person=OPERATOR) as tenant:
         set_active(tenant, is_active=False)
     tick(merchant_partitions, clinics.instance)
     assert partitions(clinics) == [bravo]
 
-    with clinics.warehouse.app.merchant(ALFA) as tenant:
+    with clinics.warehouse.app.merchant(ALFA, person=OPERATOR) as tenant:
         set_active(tenant, is_active=True)
     tick(merchant_partitions, clinics.instance)
     assert partitions(clinics) == [alfa, bravo]
@@ -82,7 +83,7 @@ def test_a_request_becomes_exactly_one_run_that_answers_it(clinics: Clinics) -> 
     assert request.partition_key == partition
     assert request.tags["mx/request"] == str(request_id)
     assert run.success
-    with clinics.warehouse.app.merchant(int(partition)) as tenant:
+    with clinics.warehouse.app.merchant(int(partition), person=OPERATOR) as tenant:
         answered = get_request(tenant, request_id)
     assert (answered.status, answered.outcome, answered.claimed_by) == (
         "done",
@@ -146,7 +147,7 @@ def test_a_retry_goes_on_with_the_request_that_its_lost_process_had_claimed(clin
 
     clinics.run_again(lost, **{"mx/request": str(request_id)})
 
-    with clinics.warehouse.app.merchant(int(partition)) as tenant:
+    with clinics.warehouse.app.merchant(int(partition), person=OPERATOR) as tenant:
         assert get_request(tenant, request_id).outcome == "success"
     assert clinics.warehouse.value("SELECT count(*) FROM mx.sync_requests") == 1
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import APP_ROLE, AUDITOR_ROLE, DISPATCHER_ROLE, LOADER_ROLE, Logins
@@ -50,7 +51,7 @@ class WarehouseUnderTest:
         environment: str = "sandbox",
     ) -> int:
         """Register a merchant as the command does."""
-        with self.app.merchant(merchant_id) as tenant:
+        with self.app.merchant(merchant_id, person=OPERATOR) as tenant:
             add_merchant(
                 tenant,
                 self.sealer,

@@ -64,7 +64,7 @@ def test_it_is_tried_less_and_less_often_until_a_person_asks(a_clinic: Callable[
     clinic.sync("full")
 
     tried = [clinic.sync("incremental").stats["paymentDetails"] for _ in range(3)]
-    with clinic.warehouse.app.merchant(MERCHANT) as tenant:
+    with clinic.warehouse.app.merchant(MERCHANT, person=OPERATOR) as tenant:
         marked = mark_for_replay(tenant)
     asked = clinic.sync("incremental").stats["paymentDetails"]
 

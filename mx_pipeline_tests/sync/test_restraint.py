@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.mx_api.calls import Call, CallLimits
 from mx_pipeline.mx_api.merchant_gate import MerchantGate
 from mx_pipeline.sync.shared_budgets import SharedBudgets
@@ -30,7 +31,7 @@ KEY = "a credential's name"
 
 
 def allow(clinic: Clinic, **limits: Any) -> None:
-    with clinic.warehouse.app.merchant(clinic.merchant_id) as tenant:
+    with clinic.warehouse.app.merchant(clinic.merchant_id, person=OPERATOR) as tenant:
         set_limits(tenant, MerchantLimits(**limits))
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import WarehouseError
 from mx_pipeline.records import Payment
 from mx_pipeline.warehouse.connections import Warehouse
@@ -67,7 +68,7 @@ def test_every_function_pins_its_search_path(warehouse: WarehouseUnderTest) -> N
 def test_a_connection_sees_its_merchant_alone(two_merchants: WarehouseUnderTest, role: str) -> None:
     opened: Warehouse = getattr(two_merchants, role)
 
-    with opened.merchant(ONE) as tenant:
+    with opened.merchant(ONE, person=OPERATOR) as tenant:
         rows = tenant.connection.execute(text("SELECT merchant_id, amount FROM mx.payments")).all()
 
     assert [tuple(row) for row in rows] == [(ONE, 1)]
@@ -76,7 +77,7 @@ def test_a_connection_sees_its_merchant_alone(two_merchants: WarehouseUnderTest,
 @pytest.mark.parametrize("role", ["loader", "app"])
 def test_without_a_merchant_there_is_nothing(two_merchants: WarehouseUnderTest, role: str) -> None:
     opened: Warehouse = getattr(two_merchants, role)
-    with opened.merchant(ONE):
+    with opened.merchant(ONE, person=OPERATOR):
         pass
 
     with opened.everyone() as session:
@@ -119,7 +120,7 @@ def test_the_application_cannot_read_a_key_and_the_dispatcher_neither(
 
 
 def test_the_dispatcher_sees_who_waits_and_no_data(two_merchants: WarehouseUnderTest) -> None:
-    with two_merchants.app.merchant(OTHER) as tenant:
+    with two_merchants.app.merchant(OTHER, person=OPERATOR) as tenant:
         request_id = ask(tenant, SyncRequest("someone", "command"))
 
     with two_merchants.dispatcher.everyone() as session:
@@ -136,9 +137,12 @@ def test_the_dispatcher_sees_who_waits_and_no_data(two_merchants: WarehouseUnder
 
 
 def test_workflow_is_written_through_the_views_and_nothing_else_is(two_merchants: WarehouseUnderTest) -> None:
-    with two_merchants.app.merchant(ONE) as tenant:
+    with two_merchants.app.merchant(ONE, person=OPERATOR) as tenant:
         tenant.connection.execute(text("UPDATE mx.transactions SET membership_status = 'paused'"))
-    with pytest.raises(Exception, match="only workflow columns"), two_merchants.app.merchant(ONE) as tenant:
+    with (
+        pytest.raises(Exception, match="only workflow columns"),
+        two_merchants.app.merchant(ONE, person=OPERATOR) as tenant,
+    ):
         tenant.connection.execute(text("UPDATE mx.transactions SET amount = 0"))
 
     assert two_merchants.rows("SELECT merchant_id, membership_status FROM mx.transactions ORDER BY 1") == [

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from sqlalchemy import URL
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.sync.answering import Answerer
 from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline.warehouse.connections import Warehouse
@@ -45,7 +46,7 @@ class AskedElsewhere(Answerer):
     asks: Warehouse = field(kw_only=True)
 
     def ask_and_answer(self, merchant_id: int, request: SyncRequest, **how: Any) -> SyncReport:
-        with self.asks.merchant(merchant_id) as tenant:
+        with self.asks.merchant(merchant_id, person=OPERATOR) as tenant:
             request_id = ask(tenant, request, claimed_by=self.name)
         return self.answer(merchant_id, request_id, **how)
 
