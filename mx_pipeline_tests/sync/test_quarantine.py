@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.synthetic_mx import faults
 from mx_pipeline.warehouse.quarantine import mark_for_replay
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT

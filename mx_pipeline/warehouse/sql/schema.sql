@@ -1041,8 +1041,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON mx.invoice_purchases, mx.invoice_payment
 -- merchant's sealed key and never read one.
 GRANT SELECT (merchant_id, id, name, environment, timezone, user_id, calls_in_flight, calls_per_second,
               delay_seconds, calls_per_day, is_active, credentials_refused_at,
-              created_at, updated_at, interval_minutes) ON mx.mx_merchant_configs TO mx_app;
-              created_at, updated_at, access_check) ON mx.mx_merchant_configs TO mx_app;
+              created_at, updated_at, interval_minutes, access_check) ON mx.mx_merchant_configs TO mx_app;
 GRANT INSERT, UPDATE ON mx.mx_merchant_configs TO mx_app;
 GRANT SELECT ON mx.payments, mx.payment_people, mx.payment_history, mx.invoice_documents, mx.invoice_people,
     mx.invoice_purchases, mx.invoice_payments, mx.invoice_map, mx.payment_invoices, mx.enriched_transactions,
