@@ -1,0 +1,36 @@
+"""The exceptions from the rules, each with its reason. One that is not needed any more fails a test too."""
+
+from __future__ import annotations
+
+ALLOWED: dict[tuple[str, str], str] = {
+    ("a table without a tenant", "mx.migration_checksums"): "which migrations ran; no data",
+    ("a table without a tenant", "mx.alembic_version"): "which migrations ran; no data",
+    ("a table without a tenant", "mx.credential_budgets"): "how fast an API key may be asked, known by a keyed hash",
+    ("a table without a tenant", "mx.credential_users"): "how many processes use an API key, known by a keyed hash",
+    ("a table without a tenant that a role may touch", "mx.credential_budgets for mx_loader"): "the same",
+    ("a table without a tenant that a role may touch", "mx.credential_users for mx_loader"): "the same",
+    ("a key that does not begin with the merchant", "mx.mx_merchant_configs mx.mx_merchant_configs_id_key"):
+        "random, made by the database; nobody chooses one to see whether it is taken",
+    ("a tenant table whose rows no migration could change", "mx.audit_log"):
+        "nobody changes what is written there, the owner neither",
+    ("a tenant table that does not restrict a role to its merchant", "mx.audit_log for mx_auditor"):
+        "it reads every chain, to verify it, and nothing else",
+    ("a function with its owner's rights", "mx.chain_audit_entry()"):
+        "a trigger: the writer of an entry cannot read the chain that it is added to",
+    **{
+        ("a tenant table that does not restrict a role to its merchant", f"mx.{table} for mx_dispatcher"):
+            "it sees who waits and how fresh everyone is, and no data"
+        for table in ("mx_merchant_configs", "sync_requests", "sync_runs", "sync_state")
+    },
+}  # fmt: skip
+
+SEES_EVERYONE: dict[str, dict[str, frozenset[str]]] = {
+    "mx_auditor": {"audit_log": frozenset({"SELECT"})},
+    "mx_dispatcher": {
+        "mx_merchant_configs": frozenset({"SELECT"}),
+        "sync_requests": frozenset({"SELECT", "UPDATE"}),
+        "sync_runs": frozenset({"SELECT"}),
+        "sync_state": frozenset({"SELECT"}),
+    },
+}
+"""Roles that work for all merchants: where, and what they may do there. The backup reads everything besides."""
