@@ -19,8 +19,8 @@ ALLOWED: dict[tuple[str, str], str] = {
         "a trigger: the writer of an entry cannot read the chain that it is added to",
     **{
         ("a tenant table that does not restrict a role to its merchant", f"mx.{table} for mx_dispatcher"):
-            "it sees who waits and how fresh everyone is, and no data"
-        for table in ("mx_merchant_configs", "sync_requests", "sync_runs", "sync_state")
+            "it sees who waits, who works and how fresh everyone is, closes what a dead worker left, and sees no data"
+        for table in ("mx_merchant_configs", "sync_requests", "sync_runs", "sync_state", "sync_leases")
     },
 }  # fmt: skip
 
@@ -29,7 +29,8 @@ SEES_EVERYONE: dict[str, dict[str, frozenset[str]]] = {
     "mx_dispatcher": {
         "mx_merchant_configs": frozenset({"SELECT"}),
         "sync_requests": frozenset({"SELECT", "UPDATE"}),
-        "sync_runs": frozenset({"SELECT"}),
+        "sync_runs": frozenset({"SELECT", "UPDATE"}),
+        "sync_leases": frozenset({"SELECT"}),
         "sync_state": frozenset({"SELECT"}),
     },
 }

@@ -51,7 +51,9 @@ class Attacker:
             for name, value in self.settings.items():
                 if value is not None:
                     self.cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
-            self.cursor.execute(sql.SQL("SET LOCAL SESSION AUTHORIZATION {}").format(sql.Identifier(self.role)))
+            self.cursor.execute(
+                sql.SQL("SET LOCAL SESSION AUTHORIZATION {}").format(sql.Identifier(self.role))
+            )
             self.cursor.execute(statement)
             if self.cursor.description is None:
                 return self.cursor.rowcount
@@ -98,7 +100,11 @@ def _statements(
     yield "DELETE", sql.SQL("DELETE FROM mx.{}").format(name), at_most
     yield "TRUNCATE", sql.SQL("TRUNCATE mx.{} CASCADE").format(name), -2
     for column in map(sql.Identifier, columns):
-        yield "SELECT", sql.SQL("SELECT count(*) FROM (SELECT {} FROM mx.{}) AS every").format(column, name), at_most
+        yield (
+            "SELECT",
+            sql.SQL("SELECT count(*) FROM (SELECT {} FROM mx.{}) AS every").format(column, name),
+            at_most,
+        )
         same = sql.SQL("UPDATE mx.{} SET {} = {}").format(name, column, column)
         yield "UPDATE", same, at_most
         yield "UPDATE", sql.SQL("{} WHERE merchant_id = {}").format(same, other), 0

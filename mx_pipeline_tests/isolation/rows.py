@@ -16,7 +16,7 @@ TABLES = """
      WHERE cls.relnamespace = 'mx'::regnamespace AND cls.relkind = 'r'
      ORDER BY cls.relname"""
 COLUMNS = """
-    SELECT attname, CASE typ.typtype WHEN 'd' THEN format_type(typ.typbasetype, NULL) ELSE format_type(typ.oid, NULL) END,
+    SELECT attname, format_type(CASE typ.typtype WHEN 'd' THEN typ.typbasetype ELSE typ.oid END, NULL),
            (SELECT string_agg(pg_get_constraintdef(chk.oid), ' ') FROM pg_constraint AS chk
              WHERE chk.conrelid = attrelid AND chk.contype = 'c' AND chk.conkey = ARRAY[attnum])
       FROM pg_attribute JOIN pg_type AS typ ON typ.oid = atttypid
@@ -82,7 +82,8 @@ def fill(cursor: Any) -> list[MadeRow]:
     cursor.execute("SELECT to_regclass('mx.users') IS NOT NULL")
     if cursor.fetchone()[0]:
         cursor.execute(
-            "INSERT INTO mx.users (id, email, platform_role) VALUES (%s, 'a@b.invalid', 'super_admin')", (PERSON,)
+            "INSERT INTO mx.users (id, email, platform_role) VALUES (%s, 'a@b.invalid', 'super_admin')",
+            (PERSON,),
         )
     rows = made_rows(cursor)
     for row in rows:

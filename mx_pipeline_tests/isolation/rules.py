@@ -1,4 +1,4 @@
-"""What no relation, function or role of the warehouse may be: each rule reads the catalogue and names what breaks it."""
+"""What no relation, function or role may be: each rule reads the catalogue and names what breaks it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ FUNCTIONS = f"""
       FROM pg_proc AS proc WHERE proc.pronamespace IN ({OUR_SCHEMAS})"""
 PRIVILEGES = """
     SELECT relation.name, grantee, privilege_type, is_grantable, relkind, relowner
-      FROM relation, aclexplode(coalesce(relacl, acldefault((CASE relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", relowner)))
+      FROM relation, aclexplode(coalesce(relacl, acldefault(
+                              (CASE relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", relowner)))
      UNION ALL
     SELECT relation.name, grantee, privilege_type, is_grantable, relkind, relowner
       FROM relation JOIN pg_attribute AS att ON att.attrelid = relation.oid AND att.attacl IS NOT NULL,
@@ -46,7 +47,8 @@ _RULES = {
     "a materialized view": "SELECT name FROM relation WHERE relkind = 'm'",
     "a view that reads with its owner's rights": """
         SELECT name FROM relation
-         WHERE relkind = 'v' AND NOT coalesce(reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false)
+         WHERE relkind = 'v'
+           AND NOT coalesce(reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false)
            AND name NOT LIKE 'mx.investor\\_%'""",
     "a view for investors that leaks": """
         SELECT name FROM relation
@@ -95,8 +97,8 @@ _RULES = {
           FROM pg_constraint JOIN relation ON relation.oid = conrelid
          WHERE contype = 'f' AND tenant IS NOT NULL
            AND (array_position(conkey, tenant) IS NULL
-                OR (SELECT attname FROM pg_attribute
-                     WHERE attrelid = confrelid AND attnum = confkey[array_position(conkey, tenant)]) <> 'merchant_id')""",
+                OR (SELECT attname FROM pg_attribute WHERE attrelid = confrelid
+                       AND attnum = confkey[array_position(conkey, tenant)]) <> 'merchant_id')""",
     "a privilege that row-level security does not cover": """
         SELECT DISTINCT name || ' ' || privilege_type || ' for ' || grantee::regrole FROM privilege
          WHERE grantee <> relowner AND grantee <> 0
@@ -107,7 +109,8 @@ _RULES = {
          UNION ALL SELECT name || ' EXECUTE' FROM routine, aclexplode(coalesce(proacl, acldefault('f', proowner)))
                     WHERE grantee = 0
          UNION ALL SELECT nspname || ' ' || privilege_type FROM pg_namespace, aclexplode(nspacl)
-                    WHERE grantee = 0 AND oid IN ({OUR_SCHEMAS}) AND NOT (nspname = 'public' AND privilege_type = 'USAGE')""",
+                    WHERE grantee = 0 AND oid IN ({OUR_SCHEMAS})
+                      AND NOT (nspname = 'public' AND privilege_type = 'USAGE')""",
     "a privilege that new objects get by themselves": """
         SELECT DISTINCT defaclrole::regrole || ' gives ' || privilege_type || ' to '
                || CASE grantee WHEN 0 THEN 'everyone' ELSE grantee::regrole::text END
@@ -127,10 +130,12 @@ _RULES = {
          WHERE rulename <> '_RETURN'""",
     "a trigger by a function from elsewhere": """
         SELECT relation.name || ' ' || tgname FROM pg_trigger JOIN relation ON relation.oid = tgrelid
-         WHERE NOT tgisinternal AND tgfoid NOT IN (SELECT oid FROM routine WHERE pronamespace = 'mx'::regnamespace)""",
+         WHERE NOT tgisinternal
+           AND tgfoid NOT IN (SELECT oid FROM routine WHERE pronamespace = 'mx'::regnamespace)""",
     "a publication": "SELECT pubname::text FROM pg_publication",
     "a role with a power": """
-        SELECT rolname::text FROM role WHERE rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication""",
+        SELECT rolname::text FROM role
+         WHERE rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication""",
     "a role that may become another": """
         SELECT role.rolname || ' as ' || roleid::regrole
           FROM role JOIN pg_auth_members ON member = role.oid

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
-import psycopg2
 import pytest
 
 from mx_pipeline_tests.isolation.rules import RULES
@@ -29,9 +26,9 @@ BREAKS = [
     ),
     (
         "a tenant table without forced row-level security",
-        "CREATE TABLE mx.parted (merchant_id bigint NOT NULL) PARTITION BY LIST (merchant_id);"
+        ("CREATE TABLE mx.parted (merchant_id bigint NOT NULL) PARTITION BY LIST (merchant_id);"
         " ALTER TABLE mx.parted ENABLE ROW LEVEL SECURITY; ALTER TABLE mx.parted FORCE ROW LEVEL SECURITY;"
-        " CREATE TABLE mx.forgotten PARTITION OF mx.parted DEFAULT",
+        " CREATE TABLE mx.forgotten PARTITION OF mx.parted DEFAULT"),
         "mx.forgotten",
     ),
     (
@@ -48,12 +45,16 @@ BREAKS = [
     ("a table without a tenant", "CREATE TABLE mx.forgotten (note text)", "mx.forgotten"),
     (
         "a foreign table",
-        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
-        " CREATE FOREIGN TABLE mx.forgotten (merchant_id bigint) SERVER s",
+        ("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+        " CREATE FOREIGN TABLE mx.forgotten (merchant_id bigint) SERVER s"),
         "mx.forgotten",
     ),
     ("a materialized view", "CREATE MATERIALIZED VIEW mx.forgotten AS SELECT * FROM mx.payments", "mx.forgotten"),
-    ("a view that reads with its owner's rights", "CREATE VIEW mx.forgotten AS SELECT * FROM mx.payments", "mx.forgotten"),
+    (
+        "a view that reads with its owner's rights",
+        "CREATE VIEW mx.forgotten AS SELECT * FROM mx.payments",
+        "mx.forgotten",
+    ),
     (
         "a view that reads with its owner's rights",
         "ALTER VIEW mx.transactions RESET (security_invoker)",
@@ -69,14 +70,14 @@ BREAKS = [
     ("a tenant table that does not restrict a role to its merchant", PROTECTED, "mx.forgotten for mx_app"),
     (
         "a tenant table that does not restrict a role to its merchant",
-        f"{PROTECTED}; CREATE POLICY app ON mx.forgotten TO mx_app"
-        " USING (merchant_id = (SELECT mx.current_merchant()))",
+        (f"{PROTECTED}; CREATE POLICY app ON mx.forgotten TO mx_app"
+        " USING (merchant_id = (SELECT mx.current_merchant()))"),
         "mx.forgotten for mx_app",
     ),
     (
         "a tenant table that does not restrict a role to its merchant",
-        f"{PROTECTED}; CREATE POLICY app ON mx.forgotten AS RESTRICTIVE FOR SELECT TO mx_app"
-        " USING (merchant_id = (SELECT mx.current_merchant()))",
+        (f"{PROTECTED}; CREATE POLICY app ON mx.forgotten AS RESTRICTIVE FOR SELECT TO mx_app"
+        " USING (merchant_id = (SELECT mx.current_merchant()))"),
         "mx.forgotten for mx_app",
     ),
     (
@@ -116,8 +117,8 @@ BREAKS = [
     ),
     (
         "a reference that may cross tenants",
-        "ALTER TABLE mx.certificates ADD request_id uuid,"
-        " ADD CONSTRAINT crossing FOREIGN KEY (request_id) REFERENCES mx.mx_merchant_configs (id)",
+        ("ALTER TABLE mx.certificates ADD request_id uuid,"
+        " ADD CONSTRAINT crossing FOREIGN KEY (request_id) REFERENCES mx.mx_merchant_configs (id)"),
         "mx.certificates crossing",
     ),
     (
@@ -177,8 +178,8 @@ BREAKS = [
     ),
     (
         "a trigger by a function from elsewhere",
-        "CREATE FUNCTION public.spy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-        " CREATE TRIGGER spy BEFORE INSERT ON mx.payments FOR EACH ROW EXECUTE FUNCTION public.spy()",
+        ("CREATE FUNCTION public.spy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        " CREATE TRIGGER spy BEFORE INSERT ON mx.payments FOR EACH ROW EXECUTE FUNCTION public.spy()"),
         "mx.payments spy",
     ),
     ("a publication", "CREATE PUBLICATION everything FOR ALL TABLES", "everything"),
@@ -197,14 +198,6 @@ BREAKS = [
         "mx_app mx.merchant_id=1000000001",
     ),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def scratch(postgres: Any, template: str) -> Iterator[Any]:
-    """A migrated database in which nothing is ever committed; roles are the server's and come back too."""
-    with closing(psycopg2.connect(postgres.url(template))) as connection:
-        yield connection
-        connection.rollback()
 
 
 @pytest.mark.parametrize(("rule", "statement", "name"), BREAKS)

@@ -828,7 +828,7 @@ CREATE FUNCTION mx.audit_bytes(VARIADIC fields text[]) RETURNS bytea
 $$;
 
 CREATE FUNCTION mx.chain_audit_entry() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mx AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mx, pg_temp AS $$
 BEGIN
     -- Held to the end of the transaction, so an audited transaction is short, or records last.
     PERFORM pg_advisory_xact_lock(hashtextextended('mx.audit_log', NEW.merchant_id));
@@ -1073,6 +1073,7 @@ GRANT INSERT (merchant_id, actor, action, subject, detail) ON mx.audit_log TO mx
 GRANT SELECT ON mx.audit_log TO mx_auditor;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA mx TO mx_backup;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA mx TO mx_backup;
 
 -- 9. Tenants: a connection sees the merchant it was opened for; without one it sees nothing ------
 
