@@ -7,10 +7,36 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("a table without a tenant", "mx.alembic_version"): "which migrations ran; no data",
     ("a table without a tenant", "mx.credential_budgets"): "how fast an API key may be asked, known by a keyed hash",
     ("a table without a tenant", "mx.credential_users"): "how many processes use an API key, known by a keyed hash",
+    ("a table without a tenant", "mx.users"): "a person may be at several merchants; its own policies show whom",
+    ("a table without a tenant", "mx.role_permissions"): "what each role allows, the same everywhere; no data",
+    ("a table without a tenant", "mx.permission_implications"): "which permission contains which; no data",
+    ("a table without a tenant", "mx.role_gives"): "who may give which role, the same everywhere; no data",
+    ("a table without a tenant that a role may touch", "mx.users for mx_app"): "the same",
+    ("a table without a tenant that a role may touch", "mx.role_permissions for mx_app"): "the same",
+    ("a table without a tenant that a role may touch", "mx.permission_implications for mx_app"): "the same",
+    ("a table without a tenant that a role may touch", "mx.role_gives for mx_app"): "the same",
     ("a table without a tenant that a role may touch", "mx.credential_budgets for mx_loader"): "the same",
     ("a table without a tenant that a role may touch", "mx.credential_users for mx_loader"): "the same",
     ("a key that does not begin with the merchant", "mx.mx_merchant_configs mx.mx_merchant_configs_id_key"):
         "random, made by the database; nobody chooses one to see whether it is taken",
+    ("a key that does not begin with the merchant",
+     "mx.user_tenant_permissions mx.user_tenant_permissions_id_key"): "the same",
+    **{
+        ("a reference that may cross tenants", reference): "to a person, who may be at several merchants"
+        for reference in (
+            "mx.mx_merchant_configs mx_merchant_configs_user_id_fkey",
+            "mx.user_tenant_permissions user_tenant_permissions_user_id_fkey",
+            "mx.user_tenant_permissions user_tenant_permissions_granted_by_fkey",
+        )
+    },
+    **{
+        ("a function with its owner's rights", f"mx.{function}"):
+            "decides who may do what, which has to be known before anyone may see it; tells no data"
+        for function in (
+            "access_of(uuid,bigint)", "is_at_merchant(uuid,bigint)", "may(text,bigint)",
+            "may_give(bigint,uuid,text,jsonb)", "merchants_of(uuid)", "role_at(bigint)", "standing_of(uuid,bigint)",
+        )
+    },
     ("a tenant table whose rows no migration could change", "mx.audit_log"):
         "nobody changes what is written there, the owner neither",
     ("a tenant table that does not restrict a role to its merchant", "mx.audit_log for mx_auditor"):

@@ -15,7 +15,7 @@ TENANT_ROLES = (LOADER_ROLE, APP_ROLE)
 PEOPLE = (None, "", "operator", PERSON)
 NO_MERCHANT = (
     None, "", " ", "0", "-1", "x", "NaN", "null", "*", "1e9", "1000000001.0", "01000000001", "+1000000001",
-    " 1000000001", "1000000001\n", "1000000001 ", "\uff11\uff10\uff10\uff10\uff10\uff10\uff10\uff10\uff1001", "99999999999999999999999999",
+    " 1000000001", "1000000001\n", "1000000001 ", "\uff11\uff10", "99999999999999999999999999",
     "1000000001,1000000002", "1000000001 OR true", "1000000001; DROP TABLE mx.payments", "1000000001'; --",
     "(SELECT merchant_id FROM mx.payments)", "{1000000001}", "%", "1000000001::bigint",
 )  # fmt: skip
@@ -81,7 +81,7 @@ def test_s8_what_a_role_may_read_it_does_see_of_its_own_merchant(scene: Any, rol
     blind = [relation for relation in readable if not any(own(person, relation) == 1 for person in people)]
 
     assert len(readable) > 15
-    assert {*blind} <= {"payment_people", "invoice_people"}
+    assert blind == []
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,15 @@ def test_s8_the_attempts_find_a_guard_that_was_taken_away(
     try:
         cursor.execute(damage)
         worked = {
-            (crossing.verb, crossing.relation)
-            for name, columns in all_relations.items()
-            for crossing in crossings(attacker, name, columns, rows.get(name), at_most=1)
+            crossing.verb
+            for crossing in crossings(
+                attacker, relation, all_relations[relation], rows.get(relation), at_most=1
+            )
         }
     finally:
         cursor.execute("ROLLBACK TO SAVEPOINT whole")
 
-    assert (verb, relation) in worked
+    assert verb in worked
 
 
 @pytest.mark.parametrize("setting", NO_MERCHANT)
