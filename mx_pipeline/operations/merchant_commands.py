@@ -18,6 +18,7 @@ MerchantId = Annotated[
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Do not ask MX Merchant first whether the key is good.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 KEYS_EPILOG = (
     "The key and its secret come from MX_CONSUMER_KEY and MX_CONSUMER_SECRET, "
     "or are asked for on the terminal."
@@ -36,26 +37,27 @@ def add(
         str, typer.Option(metavar="IANA", help="Where its days begin, such as America/Chicago.")
     ],
     no_verify: NoVerify = False,
+    as_json: AsJson = False,
 ) -> None:
     """Register a merchant; its key is checked with MX Merchant before anything is written."""
     from mx_pipeline import settings as words
     from mx_pipeline.operations import registering
 
-    say(
-        registering.add(
-            words.merchant_id(merchant),
-            name=registering.merchant_name(name),
-            environment=words.mx_environment(environment),
-            timezone=words.timezone(timezone),
-            verifies=not no_verify,
-        )
+    merchant_id = words.merchant_id(merchant)
+    sentence = registering.add(
+        merchant_id,
+        name=registering.merchant_name(name),
+        environment=words.mx_environment(environment),
+        timezone=words.timezone(timezone),
+        verifies=not no_verify,
     )
+    _tell(merchant_id, sentence, as_json=as_json)
 
 
 @app.command("list")
 def list_(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show all merchants."""
     from mx_pipeline.operations import registering, tables
@@ -70,21 +72,23 @@ def list_(
 
 
 @app.command("pause")
-def pause(merchant: MerchantId) -> None:
+def pause(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Sync this merchant no more until it is resumed; its data stay."""
     from mx_pipeline import settings as words
     from mx_pipeline.operations import registering
 
-    say(registering.set_active(words.merchant_id(merchant), is_active=False))
+    merchant_id = words.merchant_id(merchant)
+    _tell(merchant_id, registering.set_active(merchant_id, is_active=False), as_json=as_json)
 
 
 @app.command("resume")
-def resume(merchant: MerchantId) -> None:
+def resume(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Sync a paused merchant again."""
     from mx_pipeline import settings as words
     from mx_pipeline.operations import registering
 
-    say(registering.set_active(words.merchant_id(merchant), is_active=True))
+    merchant_id = words.merchant_id(merchant)
+    _tell(merchant_id, registering.set_active(merchant_id, is_active=True), as_json=as_json)
 
 
 @app.command("set")
@@ -113,28 +117,40 @@ def set_(
     timezone: Annotated[
         str | None, typer.Option(metavar="IANA", help="Where its days begin, such as America/Chicago.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change when this merchant is synced and what that may cost; without an option it only shows what is in force."""
     from mx_pipeline import settings as words
     from mx_pipeline.operations import limiting
 
-    say(
-        limiting.set_limits(
-            words.merchant_id(merchant),
-            calls_in_flight=calls_in_flight,
-            calls_per_second=calls_per_second,
-            delay=delay,
-            quota=quota,
-            interval=interval,
-            timezone=None if timezone is None else words.timezone(timezone),
-        )
+    merchant_id = words.merchant_id(merchant)
+    sentence = limiting.set_limits(
+        merchant_id,
+        calls_in_flight=calls_in_flight,
+        calls_per_second=calls_per_second,
+        delay=delay,
+        quota=quota,
+        interval=interval,
+        timezone=None if timezone is None else words.timezone(timezone),
     )
+    _tell(merchant_id, sentence, as_json=as_json)
 
 
 @app.command("set-key", epilog=KEYS_EPILOG)
-def set_key(merchant: MerchantId, *, no_verify: NoVerify = False) -> None:
+def set_key(merchant: MerchantId, *, no_verify: NoVerify = False, as_json: AsJson = False) -> None:
     """Replace the merchant's API key; one whose key was refused is synced again."""
     from mx_pipeline import settings as words
     from mx_pipeline.operations import registering
 
-    say(registering.set_key(words.merchant_id(merchant), verifies=not no_verify))
+    merchant_id = words.merchant_id(merchant)
+    _tell(merchant_id, registering.set_key(merchant_id, verifies=not no_verify), as_json=as_json)
+
+
+def _tell(merchant_id: int, sentence: str, *, as_json: bool) -> None:
+    """What was done; as JSON the merchant as it stands now."""
+    from mx_pipeline.operations import registering
+
+    if as_json:
+        say_json({"merchant": registering.merchant_with_limits(merchant_id), "message": sentence})
+    else:
+        say(sentence)

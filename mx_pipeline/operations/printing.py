@@ -8,10 +8,12 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from rich.console import RenderableType
+    from rich.table import Table
 
+MANY_ROWS = 200
+"""More than a terminal shows at once, and the drawing of boxes takes a millisecond a row."""
 PIPED_WIDTH = 200
 """Columns where stdout is no terminal: no row of ours is wrapped in a file or under `grep`."""
 
@@ -26,16 +28,35 @@ def say_json(answer: Mapping[str, object]) -> None:
     say(json.dumps(answer))
 
 
-def say_table(table: RenderableType) -> None:
-    """A table on stdout, as wide as the terminal."""
+def say_table(table: Table) -> None:
+    """A table on stdout, as wide as the terminal; one of very many rows as wide as its cells."""
     from rich.console import Console
 
+    if table.row_count > MANY_ROWS:
+        say("\n".join(_plain(table)))
+        return
     is_terminal = sys.stdout.isatty()
     # Names come from people and messages from the vendor: neither is markup.
     console = Console(markup=False, emoji=False, highlight=False, width=None if is_terminal else PIPED_WIDTH)
     with console.capture() as drawn:
         console.print(table)
     say("\n".join(line.rstrip() for line in drawn.get().splitlines()).strip("\n"))
+
+
+def _plain(table: Table) -> Iterator[str]:
+    from rich.cells import cell_len
+
+    columns: list[list[str]] = []
+    for column in table.columns:
+        cells = [str(column.header), *map(str, column.cells)]
+        width = max(map(cell_len, cells))
+        gaps = [" " * (width - cell_len(cell)) for cell in cells]
+        is_right = column.justify == "right"
+        columns.append(
+            [gap + cell if is_right else cell + gap for cell, gap in zip(cells, gaps, strict=True)]
+        )
+    for row in zip(*columns, strict=True):
+        yield "   ".join(("", *row)).rstrip()
 
 
 def tell(text: str) -> None:

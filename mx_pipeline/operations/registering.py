@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import asdict
 
 from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import BadInput, UnknownMerchant
@@ -12,6 +13,7 @@ from mx_pipeline.settings import MxEnvironment, mx_environment
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
+from mx_pipeline.warehouse.merchant_limits import get_limits
 from mx_pipeline.warehouse.merchants import (
     Merchant,
     add_merchant,
@@ -99,6 +101,16 @@ def all_merchants() -> list[Merchant]:
         warehouse.everyone() as session,
     ):
         return list_merchants(session)
+
+
+def merchant_with_limits(merchant_id: int) -> dict[str, object]:
+    """`merchant` in the JSON of a command that changes one. Raises UnknownMerchant."""
+    with (
+        settings_in_force() as settings,
+        opened(settings, APP_ROLE) as warehouse,
+        warehouse.merchant(merchant_id) as tenant,
+    ):
+        return {**as_json(get_merchant(tenant)), "limits": asdict(get_limits(tenant))}
 
 
 def as_json(merchant: Merchant) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.operations.printing import say, say_json
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def trace(
     named = None if merchant is None else words.merchant_id(merchant)
     with settings_in_force() as settings, opened(settings, APP_ROLE) as app:
         merchant_id = _only_one(payment_id, named, _having(settings, app, payment_id, named))
-        with app.merchant(merchant_id) as tenant:
+        with app.merchant(merchant_id, person=OPERATOR) as tenant:
             found = tracing.trace(tenant, payment_id)
     if as_json:
         say_json({"trace": as_json_object(found)})
@@ -60,7 +61,7 @@ def _having(settings: Settings, app: Warehouse, payment_id: int, named: int | No
         raise unknown(named)
     having: list[int] = []
     for merchant_id in known if named is None else [named]:
-        with app.merchant(merchant_id) as tenant:
+        with app.merchant(merchant_id, person=OPERATOR) as tenant:
             if is_here(tenant, payment_id):
                 having.append(merchant_id)
     return having

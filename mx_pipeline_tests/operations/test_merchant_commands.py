@@ -39,6 +39,7 @@ def test_a_merchant_is_added_with_its_checked_and_sealed_key(
                 "name": "Clinic [red]",
                 "environment": "sandbox",
                 "timezone": "America/Chicago",
+                "interval_minutes": None,
                 "is_active": True,
                 "credentials_refused_at": None,
             }
@@ -103,6 +104,22 @@ def test_a_merchant_is_paused_and_resumed(here: Here, warehouse: WarehouseUnderT
     assert (paused[0].code, resumed[0].code) == (0, 0)
     assert "paused" in paused[1]
     assert "active" in resumed[1]
+
+
+def test_every_command_that_changes_a_merchant_tells_it_as_json(here: Here, stranger: KeyPair) -> None:
+    ran = [
+        here(*ADD, "--json", **keys_of(stranger)),
+        here("merchants", "pause", MERCHANT, "--json"),
+        here("merchants", "resume", MERCHANT, "--json"),
+        here("merchants", "set", MERCHANT, "--quota", 500, "--interval", 60, "--json"),
+        here("merchants", "set-key", MERCHANT, "--json", **keys_of(stranger)),
+    ]
+
+    assert [(one.code, one.err, set(one.answer)) for one in ran] == [(0, "", {"merchant", "message"})] * 5
+    assert [one.answer["merchant"]["is_active"] for one in ran] == [True, False, True, True, True]
+    assert ran[3].answer["merchant"]["limits"]["calls_per_day"] == 500
+    assert ran[3].answer["merchant"]["interval_minutes"] == 60
+    assert stranger.consumer_secret not in "".join(one.out for one in ran)
 
 
 def test_no_command_ever_shows_a_key(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -108,6 +109,22 @@ def test_h4_a_merchant_that_was_asked_for_fewer_calls_shows_when_it_resumes(
     assert (parked["last_outcome"], parked["open_set"]["each_sync"] >= 0) == ("rate_limited", True)
     assert f"rate_limited until {resumes_at:%Y-%m-%d %H:%M} UTC" in words
     assert (resumed["last_outcome"], resumed["resumes_at"]) == ("success", None)
+
+
+def test_ten_thousand_merchants_are_told_of_in_plain_lines(here: Here, warehouse: WarehouseUnderTest) -> None:
+    warehouse.has_merchant()
+    warehouse.damage(
+        "INSERT INTO mx.mx_merchant_configs (merchant_id, name, environment, timezone, consumer_key, consumer_secret,"
+        " sealing_key_id) SELECT merchant_id + n, 'Clinic ' || n, environment, timezone, consumer_key,"
+        " consumer_secret, sealing_key_id FROM mx.mx_merchant_configs, generate_series(1, 9999) AS n"
+    )
+    began = time.monotonic()
+
+    lines = here("status").out.splitlines()
+
+    assert time.monotonic() - began < 5  # a second on a machine that does nothing else
+    assert len(lines) == 10_001
+    assert len({line.index("Clinic") for line in lines[1:]}) == 1
 
 
 def test_an_empty_warehouse_says_how_to_begin(here: Here) -> None:
