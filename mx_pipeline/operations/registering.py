@@ -108,7 +108,7 @@ def merchant_with_limits(merchant_id: int) -> dict[str, object]:
     with (
         settings_in_force() as settings,
         opened(settings, APP_ROLE) as warehouse,
-        warehouse.merchant(merchant_id) as tenant,
+        warehouse.merchant(merchant_id, person=OPERATOR) as tenant,
     ):
         return {**as_json(get_merchant(tenant)), "limits": asdict(get_limits(tenant))}
 
