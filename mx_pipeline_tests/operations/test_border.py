@@ -12,7 +12,8 @@ from mx_pipeline_tests.operations.commands import PROGRAM, CommandLine
 from mx_pipeline_tests.operations.conftest import Here
 
 EVERY_COMMAND = [
-    ["migrate"], ["sync"], ["status"], ["trace"], ["quarantine", "list"], ["quarantine", "replay"], ["up"], ["demo"], ["synthetic-mx"], ["merchants"],
+    ["migrate"], ["sync"], ["status"], ["trace"], ["quarantine", "list"], ["quarantine", "replay"],
+    ["up"], ["demo"], ["synthetic-mx"], ["merchants"],
     *(["merchants", name] for name in ("add", "list", "pause", "resume", "set", "set-key")),
 ]  # fmt: skip
 HEAVY = ("dagster", "pandas", "alembic", "sqlalchemy", "requests", "cryptography", "uvicorn")
