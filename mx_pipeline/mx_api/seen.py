@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 
 class SeenIds:
@@ -25,6 +26,15 @@ class SeenIds:
     def __len__(self) -> int:
         """How many distinct ids were met."""
         return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        """In the order in which they were met."""
+        return chain.from_iterable(page for _, _, page in self._pages)
+
+    def is_same_as(self, other: SeenIds) -> bool:
+        """The same ids, in whatever order."""
+        pages = (page for _, _, page in other._pages)
+        return len(self) == len(other) and all(len(self.known_of(page)) == len(page) for page in pages)
 
     def known_of(self, ids: Collection[int]) -> set[int]:
         """Those of the ids that were met before."""

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from mx_pipeline.sync.orders import Certificate
+from mx_pipeline.sync.unlisted import unlisted
 from mx_pipeline.sync.work import ListRead, Work
 from mx_pipeline.warehouse.connections import Tenant
-from mx_pipeline.warehouse.deriving import invoices_to_fetch
+from mx_pipeline.warehouse.deriving import bigints, enriched_facts, invoices_to_fetch
 
 MOST_IDS_NAMED = 1000
 
@@ -54,7 +55,7 @@ def _payments(work: Work, tenant: Tenant) -> Certificate:
         return _range(work, tenant)
     if order.mode == "latest":
         expected = min(order.latest or 0, read.distinct if read.record_count is None else read.record_count)
-        held = tenant.one("payments", "payments_held", ids=read.ids)
+        held = tenant.one("payments", "payments_held", ids=bigints(read.met))
         return _compared("payments", order.scope, "enumerated", expected, read.total, held, read)
     held = tenant.one("payments", "payments_held", ids=None)
     aside = tuple(sorted(mx_id for mx_id in tenant.column("payments", "payments_set_aside") if mx_id))
@@ -72,13 +73,12 @@ def _payments(work: Work, tenant: Tenant) -> Certificate:
 def _range(work: Work, tenant: Tenant) -> Certificate:
     read = work.payments
     since, until = work.order.bounds
-    ours = set(tenant.column("payments", "payments_of_days", since=since, until=until))
-    held = tenant.one("payments", "payments_held", ids=read.ids)
+    held = tenant.one("payments", "payments_held", ids=bigints(read.met))
     certificate = _compared("payments", work.order.scope, "enumerated", read.distinct, read.total, held, read)
-    surplus = tuple(sorted(ours - set(read.ids)))
+    surplus = unlisted(tenant, "payments", "payments_of_days", read, since=since, until=until)
     if surplus:
         note = f"we hold {len(surplus)} payments of these days that MX does not list"
-        return replace(certificate, verdict="differs", surplus_ids=surplus[:MOST_IDS_NAMED], note=note)
+        return replace(certificate, verdict="differs", surplus_ids=tuple(surplus[:MOST_IDS_NAMED]), note=note)
     if not read.has_older_row and certificate.verdict == "agrees":
         return replace(
             certificate,
@@ -92,13 +92,12 @@ def _invoices(work: Work, tenant: Tenant) -> Certificate:
     read = work.invoices
     if work.order.mode == "full" and read.is_read_to_end and not read.is_resumed:
         if read.distinct == read.record_count:
-            met = set(read.ids)
-            gone = [mx_id for mx_id in tenant.column("invoices", "invoice_ids_held") if mx_id not in met]
-            tenant.run("invoices", "invoices_vanished", ids=gone)
+            gone = unlisted(tenant, "invoices", "invoice_ids_held", read)
+            tenant.run("invoices", "invoices_vanished", ids=bigints(gone))
         held = tenant.one("invoices", "invoices_held", ids=None)
         return _compared("invoices", "all invoices", "enumerated", read.record_count, read.total, held, read)
     missing = invoices_to_fetch(tenant, work.scope)
-    linked = tenant.one("links", "enriched_facts", ids=work.scope).invoices
+    linked = enriched_facts(tenant, work.scope).invoices
     return Certificate(
         stream="invoices",
         scope=f"the invoices of {work.order.scope}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
 
 from mx_pipeline.errors import MxForbidden, RowRefused, WarehouseSlow
+from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import RefusedRecord
 from mx_pipeline.sync.fetching import fetch_in_batches
 from mx_pipeline.sync.landing import D, Fetched
@@ -26,6 +28,8 @@ from mx_pipeline.warehouse.loading import (
 )
 from mx_pipeline.warehouse.vanishing import denied_lately, mark_vanished
 
+IDS_AT_ONCE = 1000
+
 
 def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
     """Ask for each wanted invoice once, and for a payment only where its links cannot be known without.
@@ -34,20 +38,28 @@ def read_details(work: Work, numbers_to_ask: Sequence[int] = ()) -> None:
     An answer can raise the next question (a payment names an invoice), so this goes round until none is left.
     """
     by_number = work.commit(lambda tenant: payments_of_numbers(tenant, work.scope, numbers_to_ask))
-    to_ask = sorted(by_number.values())
-    asked, fetched = set[int](), set[int]()
+    to_ask: Sequence[int] = sorted(by_number.values())
+    asked, fetched = SeenIds(), SeenIds()
     while not work.invoices_forbidden:
-        _ask_payments(work, to_ask)
-        asked.update(to_ask)
+        _ask_payments(work, _not_yet(asked, to_ask))
         wanted = work.commit(lambda tenant: invoices_to_fetch(tenant, work.scope))
-        to_fetch = [mx_id for mx_id in wanted if mx_id not in fetched]
-        _fetch_invoices(work, to_fetch)
-        fetched.update(to_fetch)
+        _fetch_invoices(work, _not_yet(fetched, wanted))
         # Only now, for an invoice names its payments, and those need not be asked.
-        open_ones = work.commit(lambda tenant: payments_to_ask(tenant, work.scope))
-        to_ask = [mx_id for mx_id in open_ones if mx_id not in asked]
-        if not to_ask:
+        to_ask = work.commit(lambda tenant: payments_to_ask(tenant, work.scope))
+        if len(asked.known_of(to_ask)) == len(to_ask):
             return
+
+
+def _not_yet(asked: SeenIds, ids: Sequence[int]) -> array[int]:
+    """Those that were not asked for before; from now on they are."""
+    fresh = array("q")
+    for at in range(0, len(ids), IDS_AT_ONCE):
+        part = ids[at : at + IDS_AT_ONCE]
+        known = asked.known_of(part)
+        fresh.extend(mx_id for mx_id in part if mx_id not in known)
+    for at in range(0, len(fresh), IDS_AT_ONCE):
+        asked.add(fresh[at : at + IDS_AT_ONCE])
+    return fresh
 
 
 def read_each_payment(work: Work, ids: Sequence[int], phase: Phase) -> None:
@@ -147,6 +159,6 @@ def _worth_asking(work: Work, ids: Sequence[int], stream: str) -> tuple[Sequence
             bool(tenant.one("sync", "quarantined")[0]),
         )
     )
-    if work.order.mode == "full":
+    if work.order.mode == "full" or not denied:
         return ids, is_any_held
-    return [mx_id for mx_id in ids if mx_id not in denied], is_any_held
+    return array("q", (mx_id for mx_id in ids if mx_id not in denied)), is_any_held

@@ -14,7 +14,7 @@ def enrich(work: Work) -> None:
 
     def write(tenant: Tenant) -> Merged:
         meant = None if work.order.mode == "full" else stale_payments(tenant)
-        merged = derive(tenant, meant) if meant is None or meant else Merged()
+        merged = derive(tenant, meant) if meant is None or len(meant) else Merged()
         tenant.run("sync", "keep_derived_through", run_id=work.run_id)
         return merged
 

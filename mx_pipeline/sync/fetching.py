@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -65,7 +64,7 @@ class _Flight(Generic[D]):
     missed: list[int] | None = None
     """Where ids go that are not found, if they are to be asked for again."""
     missed_at: float = 0.0
-    waiting: deque[int] = field(default_factory=deque[int])
+    waiting: Iterator[int] = field(default_factory=lambda: iter(()))
     landed: SimpleQueue[_Landed[D]] = field(default_factory=SimpleQueue)
     room: Semaphore = field(init=False)
     """A call takes a place, and what it brought keeps it until it is committed."""
@@ -83,7 +82,7 @@ class _Flight(Generic[D]):
         return self.in_flight * UNWRITTEN_PER_CALL
 
     def batches(self, ids: Sequence[int]) -> Generator[list[Fetched[D]]]:
-        self.waiting.extend(ids)
+        self.waiting = iter(ids)
         threads = max(1, min(self.in_flight, len(ids)))
         with ThreadPoolExecutor(threads, thread_name_prefix=self.stream) as pool:
             for _ in range(threads):
@@ -91,7 +90,7 @@ class _Flight(Generic[D]):
             try:
                 yield from self._gathered(threads)
             finally:
-                self.waiting.clear()
+                self.waiting = iter(())
                 self.room.release(threads)
                 self.judged.release(threads)
         if self.failure is not None:
@@ -99,9 +98,8 @@ class _Flight(Generic[D]):
 
     def _fetch_on(self) -> None:
         while self.room.acquire():
-            try:
-                mx_id = self.waiting.popleft()
-            except IndexError:
+            mx_id = next(self.waiting, None)
+            if mx_id is None:
                 break
             sent_at = time.monotonic()
             try:
@@ -152,7 +150,7 @@ class _Flight(Generic[D]):
         except Exception as error:
             # Nothing new is sent; what is in flight lands, and is kept.
             self.failure = self.failure or error
-            self.waiting.clear()
+            self.waiting = iter(())
             return None
         finally:
             if isinstance(one[2], Exception):

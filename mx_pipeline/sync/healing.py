@@ -6,8 +6,10 @@ import math
 
 from mx_pipeline.mx_api.client import PAYMENTS_PER_PAGE
 from mx_pipeline.sync.lists import PAYMENTS
+from mx_pipeline.sync.unlisted import unlisted
 from mx_pipeline.sync.work import ListRead, Work
 from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.deriving import bigints
 
 HEALINGS_AT_MOST = 3
 """Differences in more places than this are met with fewer calls by reading the whole list."""
@@ -26,9 +28,12 @@ def heal_payments(work: Work) -> None:
     if not _is_enumerated(work):
         return
     if work.payments.distinct != work.payments.record_count:
-        first = set(work.payments.ids)
+        first = work.payments
         _read_whole_list(work)
-        work.payments.is_twice_the_same = first == set(work.payments.ids)
+        second = work.payments
+        second.is_twice_the_same = first.met.is_same_as(second.met) and first.refused.is_same_as(
+            second.refused
+        )
     if work.payments.is_twice_the_same or work.payments.distinct == work.payments.record_count:
         _mark_vanished(work)
 
@@ -91,12 +96,10 @@ def _read_whole_list(work: Work) -> None:
 
 
 def _mark_vanished(work: Work) -> None:
-    met = set(work.payments.ids)
-
     def mark(tenant: Tenant) -> int:
-        gone = [mx_id for mx_id in tenant.column("payments", "payment_ids_held") if mx_id not in met]
+        gone = unlisted(tenant, "payments", "payment_ids_held", work.payments)
         if gone:
-            tenant.run("payments", "payments_vanished", ids=gone)
+            tenant.run("payments", "payments_vanished", ids=bigints(gone))
         return len(gone)
 
     work.vanished += work.commit(mark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 from mx_pipeline.errors import MxForbidden
@@ -19,7 +19,7 @@ from mx_pipeline.warehouse.deriving import numbers_to_map, remember_misses
 from mx_pipeline.warehouse.loading import Merged
 
 
-def read_invoice_map(work: Work) -> list[int]:
+def read_invoice_map(work: Work) -> Sequence[int]:
     """Read the invoice list until every wanted number is found; in a full sync and once a week all of it.
 
     Status and balance of invoices come from these pages too: an incremental sync reads them down to the
@@ -27,10 +27,11 @@ def read_invoice_map(work: Work) -> list[int]:
 
     Returns the numbers that asking payment by payment finds with fewer calls than reading on.
     """
-    wanted = set(work.commit(lambda tenant: numbers_to_map(tenant, work.scope)))
     standing = INVOICES.standing(work)
     is_narrow = work.order.mode in ("latest", "range")
     to_end = work.order.mode == "full" or (work.order.mode == "incremental" and standing.weekly_due)
+    # A list that is read to its end anyway brings what it has.
+    wanted = set[int]() if to_end else set(_numbers_to_map(work))
     payments_moved = bool(work.merged.get(Phase.PAYMENTS, Merged()).changed)
     is_due = not is_narrow and (to_end or standing.daily_due or payments_moved)
     if not wanted and not is_due:
@@ -43,10 +44,10 @@ def read_invoice_map(work: Work) -> list[int]:
         return []
 
 
-def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_due: bool) -> list[int]:
+def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_due: bool) -> Sequence[int]:
     older_than = work.observed_at(time.monotonic()) - LOOK_BACK
     for page, merged in walk(work, INVOICES, _ask(work), standing, to_end=to_end):
-        wanted -= {invoice.invoice_number for invoice in page.records}
+        wanted.difference_update(invoice.invoice_number for invoice in page.records)
         may_leave = not to_end and (not is_due or may_stop(page, merged, standing, older_than))
         if page.is_last or not may_leave:
             continue
@@ -54,11 +55,16 @@ def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_
             break
     is_end = work.invoices.is_read_to_end and not work.invoices.is_resumed
     INVOICES.close(work, standing, is_end=work.invoices.is_read_to_end, is_daily=is_due)
+    missing = _numbers_to_map(work) if to_end else sorted(wanted)
     if not is_end:
-        return sorted(wanted)
+        return missing
     record_count = work.invoices.record_count or work.invoices.distinct
-    work.commit(lambda tenant: remember_misses(tenant, sorted(wanted), record_count=record_count))
+    work.commit(lambda tenant: remember_misses(tenant, missing, record_count=record_count))
     return []
+
+
+def _numbers_to_map(work: Work) -> Sequence[int]:
+    return work.commit(lambda tenant: numbers_to_map(tenant, work.scope))
 
 
 def _ask(work: Work) -> Callable[[int, int], Pages[Invoice]]:

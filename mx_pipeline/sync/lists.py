@@ -86,7 +86,8 @@ class ListStream(Generic[R]):
         for note in page.notes:
             work.note(note)
         read = self.read(work)
-        read.ids.extend(record.mx_id for record in page.records)
+        read.met.add([record.mx_id for record in page.records])
+        read.refused.add([record.mx_id for record in page.refused if record.mx_id is not None])
         read.total += sum((record.money for record in page.records), Decimal(0))
         read.distinct += len(page.records) + len(page.refused)
         read.record_count = pages.record_count

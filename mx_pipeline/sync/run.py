@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -102,7 +103,7 @@ def _phases(work: Work) -> tuple[Outcome, str]:
 
 def _run_phases(work: Work) -> None:
     ordered = work.order.phases
-    to_ask: list[int] = []
+    to_ask: Sequence[int] = ()
     if Phase.PAYMENTS in ordered:
         with work.phase(Phase.PAYMENTS):
             read_payments(work)

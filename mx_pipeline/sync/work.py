@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import TypeVar
 from mx_pipeline.errors import WarehouseUnavailable
 from mx_pipeline.mx_api.calls import Call
 from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import RefusedRecord
 from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
@@ -74,7 +76,9 @@ class CallCount:
 class ListRead:
     """What the walk over one of the vendor's lists met."""
 
-    ids: list[int] = field(default_factory=list[int])
+    met: SeenIds = field(default_factory=SeenIds)
+    refused: SeenIds = field(default_factory=SeenIds)
+    """Listed, though they could not be taken in."""
     total: Decimal = Decimal(0)
     distinct: int = 0
     record_count: int | None = None
@@ -88,7 +92,7 @@ class ListRead:
 
     def begin_anew(self) -> None:
         """What was met so far will be met again."""
-        self.ids.clear()
+        self.met, self.refused = SeenIds(), SeenIds()
         self.total, self.distinct = Decimal(0), 0
 
 
@@ -154,13 +158,14 @@ class Work:
     @property
     def scope(self) -> PaymentIds:
         """The payments that this sync speaks of; None means all of the merchant's."""
-        return self.payments.ids if self.order.mode in ("latest", "range") else None
+        return array("q", self.payments.met) if self.order.mode in ("latest", "range") else None
 
     @property
     def met(self) -> PaymentIds:
         """The payments that the statistics count: those that this sync met; None means all of the merchant's."""
         read_the_list = Phase.PAYMENTS in self.order.phases
-        return self.payments.ids if read_the_list and self.order.mode != "full" else None
+        is_all = self.order.mode == "full" or (self.scope is None and self.payments.is_read_to_end)
+        return array("q", self.payments.met) if read_the_list and not is_all else None
 
     def observed_at(self, monotonic: float) -> datetime:
         """When something was asked for, by the database's clock."""

@@ -30,6 +30,7 @@ class NewMerchant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit
     timezone: str = "America/New_York"
     as_of: date | None = None
     days: int = 90
+    walk_ins_only: bool = False
     consumer_key: str | None = None
     consumer_secret: str | None = None
 

@@ -47,11 +47,11 @@ class Shelf:
 
 
 class Merchant:
-    """The same six inputs always make the same merchant, and the same changes lead to the same bodies."""
+    """The same seven inputs always make the same merchant, and the same changes lead to the same bodies."""
 
     def __init__(
         self, merchant_id: int, *, seed: int = 1, payments: int = 0, timezone: str = "America/New_York",
-        as_of: date, days: int = 90, shelf: Shelf,
+        as_of: date, days: int = 90, walk_ins_only: bool = False, shelf: Shelf,
     ) -> None:  # fmt: skip
         self.id = merchant_id
         self.seed = mix(merchant_id, seed)
@@ -61,7 +61,9 @@ class Merchant:
         self.timeline = Timeline(merchant_id=merchant_id, seed=self.seed, zone=timezone)
         self.timeline.add(payments, first_day=self.today - days + 1, days=days)
         self.teller = Teller(
-            self.timeline, customers=max(FEWEST_CUSTOMERS, payments // PAYMENTS_PER_CUSTOMER)
+            self.timeline,
+            customers=max(FEWEST_CUSTOMERS, payments // PAYMENTS_PER_CUSTOMER),
+            walk_ins_only=walk_ins_only,
         )
         self.closed_through = 0
         self.close_batches()

@@ -33,8 +33,10 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 class Teller:
     """Tells one merchant's blocks; the same block is told the same way every time."""
 
-    def __init__(self, timeline: Timeline, *, customers: int) -> None:
+    def __init__(self, timeline: Timeline, *, customers: int, walk_ins_only: bool = False) -> None:
+        """`walk_ins_only`: every payment stands alone, as in a shop without invoices to pay."""
         self.timeline = timeline
+        self.walk_ins_only = walk_ins_only
         self.seed = timeline.seed
         self.customers = customers
         self.price_step = mix(self.seed, 4) % 40 * 25
@@ -105,6 +107,9 @@ class _Chapter:
         if phase == "reserved":
             # The ledger replaces it by a refund or a late payment of something older.
             self._stand_alone(payment, invoice, source="QuickPay")
+        elif self.teller.walk_ins_only:
+            self._stand_alone(payment, invoice, source="QuickPay")
+            self._outcome(payment)
         elif self.retries and self.retries[0][0] <= within:
             _, old, base = self.retries.pop(0)
             payment.base, payment.customer = base, old.customer

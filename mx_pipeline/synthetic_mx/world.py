@@ -46,6 +46,7 @@ class World:
         timezone: str = "America/New_York",
         as_of: date = DEFAULT_AS_OF,
         days: int = DEFAULT_DAYS,
+        walk_ins_only: bool = False,
         consumer_key: str | None = None,
         consumer_secret: str | None = None,
     ) -> KeyPair:
@@ -59,6 +60,7 @@ class World:
             timezone=timezone,
             as_of=as_of,
             days=days,
+            walk_ins_only=walk_ins_only,
             shelf=self._shelf,
         )
         derived = derived_key(merchant_id, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -31,36 +31,36 @@ class EnrichedFacts:
     with_reference_linked: int
 
 
-def stale_payments(tenant: Tenant) -> list[int]:
-    """Payments whose link or product may have changed since they were last derived."""
-    since: datetime = tenant.one("sync", "derived_through")[0]
-    return tenant.column("links", "stale_payments", since=since)
+def stale_payments(tenant: Tenant) -> PaymentIds:
+    """Payments whose link or product may have changed since they were last derived; None where none ever was."""
+    since: datetime | None = tenant.one("sync", "derived_through")[0]
+    return None if since is None else tenant.ids("links", "stale_payments", since=since)
 
 
-def numbers_to_map(tenant: Tenant, payments: PaymentIds) -> list[int]:
+def numbers_to_map(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
     """Invoice numbers that these payments carry and no invoice is known for, newest payment first."""
-    return tenant.column("links", "numbers_to_map", ids=_ids(tenant, payments))
+    return tenant.ids("links", "numbers_to_map", ids=_ids(tenant, payments))
 
 
 def payments_of_numbers(tenant: Tenant, payments: PaymentIds, numbers: Sequence[int]) -> dict[int, int]:
     """For each number the newest payment that carries it."""
-    rows = tenant.run("links", "payments_of_numbers", ids=_ids(tenant, payments), numbers=list(numbers))
+    rows = tenant.run("links", "payments_of_numbers", ids=_ids(tenant, payments), numbers=bigints(numbers))
     return {row.invoice_number: row.mx_payment_id for row in rows}
 
 
 def remember_misses(tenant: Tenant, numbers: Sequence[int], *, record_count: int) -> None:
     """These numbers are not in an invoice list that was read to its end."""
-    tenant.run("invoices", "remember_misses", numbers=list(numbers), record_count=record_count)
+    tenant.run("invoices", "remember_misses", numbers=bigints(numbers), record_count=record_count)
 
 
-def payments_to_ask(tenant: Tenant, payments: PaymentIds) -> list[int]:
+def payments_to_ask(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
     """Payments that only their own page can link, or show to be standalone."""
-    return tenant.column("links", "payments_to_ask", ids=_ids(tenant, payments))
+    return tenant.ids("links", "payments_to_ask", ids=_ids(tenant, payments))
 
 
-def invoices_to_fetch(tenant: Tenant, payments: PaymentIds) -> list[int]:
+def invoices_to_fetch(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
     """Invoices whose product lines are wanted and not here, or not here any more."""
-    return tenant.column("links", "invoices_to_fetch", ids=_ids(tenant, payments))
+    return tenant.ids("links", "invoices_to_fetch", ids=_ids(tenant, payments))
 
 
 def derive(tenant: Tenant, payments: PaymentIds) -> Merged:
@@ -83,13 +83,18 @@ def unlinked_reasons(tenant: Tenant, payments: PaymentIds) -> dict[str, int]:
     return {row.unlinked_reason: row.payments for row in rows}
 
 
-def _ids(tenant: Tenant, payments: PaymentIds) -> list[int] | None:
+def bigints(ids: Iterable[int]) -> str:
+    """Any number of ids as one parameter, for `CAST(… AS bigint[])`: a list would be quoted id by id."""
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
+def _ids(tenant: Tenant, payments: PaymentIds) -> str | None:
     """The scope as a parameter. A large one forbids nested loops for the rest of the transaction.
 
     After a first load the tables have no statistics yet: Postgres then expects ten rows where there are
     a hundred thousand, and joins them by nested loops (2,000 payments: 3.4 s; with hash joins: 0.03 s).
     """
     if payments is not None and len(payments) <= SMALL_SCOPE:
-        return list(payments)
+        return bigints(payments)
     tenant.run("links", "expect_many_rows")
-    return None if payments is None else list(payments)
+    return None if payments is None else bigints(payments)

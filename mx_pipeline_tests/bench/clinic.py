@@ -106,11 +106,11 @@ class Machine:
     numbers: Any
 
     @contextmanager
-    def clinic(self, payments: int) -> Generator[Clinic]:
+    def clinic(self, payments: int, *, walk_ins_only: bool = False) -> Generator[Clinic]:
         """A new merchant with so many payments, and an empty warehouse that knows it."""
         number = next(self.numbers)
         merchant_id = FIRST_MERCHANT + number
-        key = self.mx.add_merchant(merchant_id, payments=payments)
+        key = self.mx.add_merchant(merchant_id, payments=payments, walk_ins_only=walk_ins_only)
         url = self.postgres.create_database(f"bench_{number}", template=TEMPLATE)
         warehouse = WarehouseUnderTest(Logins(make_url(url).set(drivername=DRIVER), self.sealing_key))
         warehouse.has_merchant(merchant_id, key=key[0], secret=key[1], timezone=TIMEZONE)

@@ -5,6 +5,7 @@ What one process, and the Postgres backends that serve it, have spent: read from
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+SAMPLE_SECONDS, POINTS_AT_MOST = 0.5, 20
 UTIME, STIME = 11, 12
 """Places in /proc/<pid>/stat after the name in brackets."""
 
@@ -27,6 +29,8 @@ class Spent:
     """Of its Postgres backends, from their start."""
     peak_bytes: int
     """Above what was resident when the stretch began."""
+    curve_bytes: list[int]
+    """The same at equal distances in time, from beginning to end."""
 
     def told(self) -> dict[str, Any]:
         return asdict(self)
@@ -36,15 +40,26 @@ def spent_by(work: Callable[[], object], backends: Callable[[], Sequence[int]]) 
     """Run it once. `backends`: the process ids of its Postgres backends, asked for afterwards."""
     resident = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    ended, curve = threading.Event(), list[int]()
+    sampling = threading.Thread(target=_sample, args=(curve, ended, resident))
+    sampling.start()
     cpu, wall = time.process_time(), time.monotonic()
     work()
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+    ended.set()
+    sampling.join()
     return Spent(
         wall_seconds=wall,
         cpu_seconds=cpu,
         backend_cpu_seconds=sum(_cpu_seconds(pid) for pid in backends()),
         peak_bytes=_status("VmHWM") - resident,
+        curve_bytes=curve[:: -(-len(curve) // POINTS_AT_MOST) or 1],
     )
+
+
+def _sample(curve: list[int], ended: threading.Event, resident: int) -> None:
+    while not ended.wait(SAMPLE_SECONDS):
+        curve.append(_status("VmRSS") - resident)
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -26,7 +26,9 @@ class SyntheticProcess:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def add_merchant(self, merchant_id: int, *, payments: int) -> tuple[str, str]:
+    def add_merchant(
+        self, merchant_id: int, *, payments: int, walk_ins_only: bool = False
+    ) -> tuple[str, str]:
         """Make a merchant whose newest payment is of today; returns its key and secret."""
         made = self._ask(
             "POST",
@@ -36,6 +38,7 @@ class SyntheticProcess:
                 "payments": payments,
                 "timezone": TIMEZONE,
                 "as_of": datetime.now(UTC).date().isoformat(),
+                "walk_ins_only": walk_ins_only,
             },
         )
         return made["consumer_key"], made["consumer_secret"]

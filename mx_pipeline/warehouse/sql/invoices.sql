@@ -242,6 +242,7 @@ SELECT mx_invoice_id
   FROM mx.invoice_documents
  WHERE merchant_id = :merchant_id
    AND vanished_at IS NULL
+ ORDER BY mx_invoice_id
 
 -- name: remember_misses
 -- These numbers are not in the invoice list, which was read to its end and held that many records.

@@ -1,5 +1,6 @@
 -- name: expect_many_rows
-SELECT set_config('enable_nestloop', 'off', true)
+-- A cursor is planned for its first tenth of the rows, unless it is told that all are wanted.
+SELECT set_config('enable_nestloop', 'off', true), set_config('cursor_tuple_fraction', '1', true)
 
 -- name: stale_payments
 -- Payments whose link or product may have changed since the watermark: they changed themselves, or an

@@ -140,6 +140,7 @@ SELECT mx_payment_id
    AND vanished_at IS NULL
    AND (CAST(:since AS timestamptz) IS NULL OR created >= CAST(:since AS timestamptz))
    AND (CAST(:until AS timestamptz) IS NULL OR created < CAST(:until AS timestamptz))
+ ORDER BY mx_payment_id
 
 -- name: payment_ids_held
 -- Every payment id that we hold for the merchant and MX still lists.
@@ -147,6 +148,7 @@ SELECT mx_payment_id
   FROM mx.payments
  WHERE merchant_id = :merchant_id
    AND vanished_at IS NULL
+ ORDER BY mx_payment_id
 
 -- name: payment_at
 -- Which payment stands at this place of our list, newest first.

@@ -124,9 +124,9 @@ VALUES (:merchant_id, 'enriched_transactions', :run_id, now())
    SET run_id = excluded.run_id, derived_through = now(), updated_at = now()
 
 -- name: derived_through
-SELECT coalesce((SELECT derived_through
-                   FROM mx.sync_state
-                  WHERE merchant_id = :merchant_id AND stream = 'enriched_transactions'), 'epoch')
+SELECT max(derived_through)
+  FROM mx.sync_state
+ WHERE merchant_id = :merchant_id AND stream = 'enriched_transactions'
 
 -- name: keep_outcome
 -- How the sync ended, and what it leaves open: payments that may still change, by how often they are read again
