@@ -22,6 +22,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
     + RowRefused               ... because of a value in it; the same without that record may pass
     + UnsafeRole               ... this login bypasses row-level security
   x LeaseLost                another process has taken this merchant's sync over
+  x SyncStopped              a person paused or removed this merchant while its sync ran
   x MerchantBusy             another sync of this merchant is under way
   x UnknownMerchant          no such tenant, or it is not active
   x UnknownPayment           no such payment is stored here
@@ -166,6 +167,12 @@ class LeaseLost(MxPipelineError):
     """Another process has taken this merchant's sync over; nothing more may be written here."""
 
     code = "lease_lost"
+
+
+class SyncStopped(MxPipelineError):
+    """A person paused or removed the merchant while its sync ran; nothing more may be written."""
+
+    code = "sync_stopped"
 
 
 class MerchantBusy(MxPipelineError):

@@ -50,8 +50,12 @@ class MxClient:
         gate: Gate | None = None,
         sleep: Callable[[float], None] = time.sleep,
         ca_file: Path | None = None,
+        key_now: Callable[[], tuple[str, str]] | None = None,
     ) -> None:
-        """`base_url`: scheme and host; `sleep`: waits between tries; `ca_file`: instead of certifi's."""
+        """`base_url`: scheme and host; `sleep`: waits between tries; `ca_file`: instead of certifi's.
+
+        `key_now`: the merchant's key and secret as they are by now; asked when the one in use is refused.
+        """
         credential = Credential(consumer_key, consumer_secret)
         # A traceback with locals of what follows must not show them.
         del consumer_key, consumer_secret
@@ -67,6 +71,7 @@ class MxClient:
             on_call=on_call,
             sleep=sleep,
             ca_file=ca_file,
+            key_now=key_now,
         )
         self._payments = Decoding(
             Payment,
@@ -114,6 +119,10 @@ class MxClient:
     def close(self) -> None:
         """Closes the connections that are kept open."""
         self._transport.close()
+
+    def renew_key(self) -> None:
+        """Call with the merchant's key as it is by now, from the next call on."""
+        self._transport.renew_key()
 
     def drift(self) -> tuple[dict[str, int], int]:
         """How often which field was not as recorded, and how many texts had characters replaced."""

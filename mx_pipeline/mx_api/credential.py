@@ -25,6 +25,10 @@ class Credential:
         """A GET with this credential, for that host and port."""
         return Request(path_and_query, f" HTTP/1.1\r\nHost: {host}\r\n{self._headers}".encode("ascii"))
 
+    def is_of(self, consumer_key: str, consumer_secret: str) -> bool:
+        """Was it made of this pair?"""
+        return self._secrets == Credential(consumer_key, consumer_secret)._secrets
+
     def hide_in(self, text: str) -> str:
         """The text without the secrets, should the vendor repeat one in an error."""
         for secret in self._secrets:

@@ -24,6 +24,7 @@ from mx_pipeline.errors import (
 from mx_pipeline.mx_api.answers import Answer, Asked, judge, retry_after_seconds
 from mx_pipeline.mx_api.bodies import read_body
 from mx_pipeline.mx_api.calls import Call
+from mx_pipeline.mx_api.credential import Credential
 from mx_pipeline.mx_api.one_host import OneHost
 from mx_pipeline.mx_api.troubles import trouble_of
 from mx_pipeline.mx_api.trust import KeyTrust
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mx_pipeline.mx_api.calls import CallLimits, Gate, OnCall
-    from mx_pipeline.mx_api.credential import Credential
+    from mx_pipeline.mx_api.credential import Request
     from mx_pipeline.mx_api.exchange import Reply
 
 T = TypeVar("T")
@@ -57,10 +58,12 @@ class Transport:
         on_call: OnCall,
         sleep: Callable[[float], None],
         ca_file: Path | None,
+        key_now: Callable[[], tuple[str, str]] | None,
     ) -> None:
         """`sleep` waits between tries."""
         self._authority = urlsplit(base_url).netloc
         self._credential = credential
+        self._key_now = key_now
         self._limits = limits
         self._gate = gate
         self._on_call = on_call
@@ -77,10 +80,15 @@ class Transport:
 
     def get(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> T:
         """What `read` makes of the answer; an MxUnavailable from it, too, is tried again."""
+        used = self._credential
         try:
             return self._get(asked, path_and_query, read)
         except MxCredentialsRefused as refusal:
-            return self._key.doubt(refusal, lambda: self._try_once(asked, path_and_query, read))
+            return self._key.doubt(
+                refusal,
+                lambda: self._try_once(asked, path_and_query, read),
+                was_replaced=lambda: self._credential is not used or self.renew_key(),
+            )
         except MxOutage as outage:
             raise MxOutage(f"{outage} What came last: {self._trouble}") from None
 
@@ -98,6 +106,14 @@ class Transport:
 
         return self._retrying(try_again)
 
+    def renew_key(self) -> bool:
+        """Take the key that is in force now; False where it is the one in use."""
+        pair = self._key_now() if self._key_now else None
+        if pair is None or self._credential.is_of(*pair):
+            return False
+        self._credential = Credential(*pair)
+        return True
+
     def close(self) -> None:
         """Closes the connections that are idle."""
         self._host.close()
@@ -107,13 +123,14 @@ class Transport:
         with self._gate.slot():
             self._key.demand()
             started = time.monotonic()
+            credential = self._credential
             answer: Answer | None = None
             ended = started
             outcome = "internal"
             try:
-                answer = self._exchange(asked, path_and_query, started)
+                answer = self._exchange(asked, credential.request(self._authority, path_and_query), started)
                 ended = time.monotonic()
-                judge(asked, answer, self._credential.hide_in)
+                judge(asked, answer, credential.hide_in)
                 result = read(answer)
                 outcome = "ok"
                 self._key.was_taken()
@@ -125,12 +142,12 @@ class Transport:
                 self._tell(asked, answer, outcome, started, ended if answer else time.monotonic())
         return result
 
-    def _exchange(self, asked: Asked, path_and_query: str, started: float) -> Answer:
+    def _exchange(self, asked: Asked, request: Request, started: float) -> Answer:
         limits = self._limits
         reply: Reply | None = None
         try:
             reply = self._host.send(
-                self._credential.request(self._authority, path_and_query),
+                request,
                 connect_seconds=limits.connect_timeout_seconds,
                 ends_at=started + limits.total_deadline_seconds,
             )

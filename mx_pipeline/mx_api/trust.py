@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from mx_pipeline.errors import MxCredentialsRefused
@@ -39,18 +40,32 @@ class KeyTrust:
         """An answer came: the key is good, so a refusal after it may be a slip of the vendor's."""
         self._was_taken = True
 
-    def doubt(self, refusal: MxCredentialsRefused, again: Callable[[], T]) -> T:
-        """The answer to the same call, made again after a while, or MxCredentialsRefused. One at a time."""
+    def doubt(
+        self, refusal: MxCredentialsRefused, again: Callable[[], T], *, was_replaced: Callable[[], bool]
+    ) -> T:
+        """The answer to the same call, made again after a while, or MxCredentialsRefused. One at a time.
+
+        Where the key was replaced meanwhile, the refusal speaks of the old one, and the new one is tried at once.
+        """
         with self._lock:
             self.demand()
+            if was_replaced():
+                with suppress(MxCredentialsRefused):
+                    return self._once_more(again)
             if self._was_taken:
-                self._is_in_doubt = True
                 try:
-                    self._sleep(self._recheck_seconds)
-                    return again()
+                    return self._once_more(again, after_seconds=self._recheck_seconds)
                 except MxCredentialsRefused as error:
                     refusal = error
-                finally:
-                    self._is_in_doubt = False
             self._refusal = str(refusal)
             raise refusal
+
+    def _once_more(self, again: Callable[[], T], *, after_seconds: float = 0) -> T:
+        """Nobody else calls meanwhile."""
+        self._is_in_doubt = True
+        try:
+            if after_seconds:
+                self._sleep(after_seconds)
+            return again()
+        finally:
+            self._is_in_doubt = False

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mx_pipeline.errors import BadInput, MxPipelineError
+from mx_pipeline.errors import BadInput, MxPipelineError, SyncStopped
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.sealing import Sealer
@@ -129,9 +129,7 @@ class Answerer:
     ) -> SyncReport:
         calls = CallCount()
         try:
-            merchant, credentials = patiently(
-                self.warehouse, merchant_id, lambda tenant: self._opened_key(tenant, claimed.request_id)
-            )
+            merchant, credentials = self._opened_key(merchant_id, claimed.request_id)
             order = SyncOrder(
                 merchant_id=merchant_id,
                 mode=_mode(claimed.request.mode),
@@ -162,6 +160,7 @@ class Answerer:
                     limits=self.limits,
                     on_call=calls,
                     gate=gate,
+                    key_now=lambda: self._key_now(merchant_id, claimed.request_id),
                 ) as client,
             ):
                 report = run_sync(order, client, self.warehouse, calls, token=token)
@@ -169,12 +168,20 @@ class Answerer:
         except MxPipelineError as error:
             return failed_report(merchant_id, error)
 
-    def _opened_key(self, tenant: Tenant, request_id: int) -> tuple[Merchant, Credentials]:
-        """The key leaves its seal once a sync, and that goes on the record."""
-        opened = get_credentials(tenant, self.sealer)
-        subject = f"request {request_id}"
-        record(tenant, actor=f"process:{self.name}", action="credential.used", subject=subject)
-        return opened
+    def _opened_key(self, merchant_id: int, request_id: int) -> tuple[Merchant, Credentials]:
+        """The key leaves its seal once a sync, and again where it was replaced; that goes on the record."""
+
+        def opened(tenant: Tenant) -> tuple[Merchant, Credentials]:
+            found = get_credentials(tenant, self.sealer)
+            subject = f"request {request_id}"
+            record(tenant, actor=f"process:{self.name}", action="credential.used", subject=subject)
+            return found
+
+        return patiently(self.warehouse, merchant_id, opened)
+
+    def _key_now(self, merchant_id: int, request_id: int) -> tuple[str, str]:
+        _, credentials = self._opened_key(merchant_id, request_id)
+        return credentials.consumer_key, credentials.consumer_secret
 
     def _keep_usage(self, merchant_id: int, request_id: int, calls: CallCount) -> None:
         with self.warehouse.merchant(merchant_id) as tenant:
@@ -187,7 +194,7 @@ def failed_report(merchant_id: int, error: MxPipelineError) -> SyncReport:
     return SyncReport(
         merchant_id=merchant_id,
         run_id=None,
-        outcome="failed",
+        outcome="cancelled" if isinstance(error, SyncStopped) else "failed",
         message=str(error),
         started_at=now,
         finished_at=now,

@@ -14,6 +14,7 @@ from mx_pipeline.errors import (
     MxCredentialsRefused,
     MxPipelineError,
     MxRateLimited,
+    SyncStopped,
     WarehouseError,
 )
 from mx_pipeline.mx_api.client import MxClient
@@ -89,6 +90,8 @@ def _phases(work: Work) -> tuple[Outcome, str]:
         return "auth_failed", str(error)
     except MxRateLimited as error:
         return "rate_limited", str(error)
+    except SyncStopped as error:
+        return "cancelled", str(error)
     except MxPipelineError as error:
         return "failed", str(error)
     except Exception as error:
@@ -123,7 +126,7 @@ def _run_phases(work: Work) -> None:
 def _statistics(work: Work) -> dict[str, Stat]:
     try:
         return statistics(work)
-    except (WarehouseError, LeaseLost):
+    except (WarehouseError, LeaseLost, SyncStopped):
         # The run has failed already, and says why.
         return {"apiCalls": work.calls.total, "transactionsSynced": work.payments.distinct}
 
@@ -143,9 +146,9 @@ def _end(work: Work, report: SyncReport) -> None:
             quarantined=tenant.one("sync", "quarantined")[0],
         )
 
-    # Whoever has taken the merchant over has closed this run already.
-    with suppress(LeaseLost):
-        work.commit(write)
+    # Whoever has taken the merchant over has closed this run already, and of a removed one there is no run.
+    with suppress(LeaseLost, SyncStopped):
+        work.commit(write, closes=True)
 
 
 def _finish(tenant: Tenant, run_id: int, report: SyncReport) -> None:

@@ -126,17 +126,33 @@ class Work:
     phases_done: dict[Phase, dict[str, Stat]] = field(default_factory=dict[Phase, dict[str, Stat]])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
-    def commit(self, what: Callable[[Tenant], T]) -> T:
+    key_seen: str = ""
+    """What the merchant's sealed key looked like at the last write."""
+
+    def commit(self, what: Callable[[Tenant], T], *, closes: bool = False) -> T:
         """Run `what` in one transaction inside this merchant, and again as a whole where Postgres was busy or away.
 
-        `what` may run several times, so it changes nothing but the database. Raises LeaseLost, WarehouseError.
+        `what` may run several times, so it changes nothing but the database. Raises LeaseLost, SyncStopped, WarehouseError.
         """
         patience = 0 if self.is_database_gone else None
+        merchant_id, seen = self.order.merchant_id, [self.key_seen]
         try:
-            return commit_once(self.warehouse, self.order.merchant_id, self.token, what, seconds=patience)
+            done = commit_once(
+                self.warehouse,
+                merchant_id,
+                self.token,
+                what,
+                seconds=patience,
+                closes=closes,
+                held=lambda lease: seen.append(lease.key_seen),
+            )
         except WarehouseUnavailable:
             self.is_database_gone = True
             raise
+        if self.key_seen not in ("", seen[-1]) and not closes:
+            self.client.renew_key()
+        self.key_seen = seen[-1]
+        return done
 
     @contextmanager
     def phase(self, phase: Phase) -> Generator[None]:

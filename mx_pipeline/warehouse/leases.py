@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from mx_pipeline.errors import LeaseLost
+from dataclasses import dataclass
+
+from mx_pipeline.errors import LeaseLost, SyncStopped
 from mx_pipeline.warehouse.connections import Tenant
 
 LEASE_SECONDS = 30
 """A dead worker's merchant is free after that."""
 LOST = "its process was lost; the pages that it wrote stay, and the next sync goes on where it stopped"
+
+
+@dataclass(frozen=True)
+class Held:
+    """The lease, held for one transaction."""
+
+    has_landed: bool
+    """An earlier try of this very transaction was committed."""
+    key_seen: str
+    """Another one, where the merchant's key was replaced or sealed anew."""
 
 
 def take_lease(tenant: Tenant, *, holder: str, batch: str) -> int | None:
@@ -34,17 +46,27 @@ def renew_lease(tenant: Tenant, token: int) -> None:
         raise lost(tenant.merchant_id)
 
 
-def hold_lease(tenant: Tenant, token: int, *, batch: str) -> bool:
-    """Before a write, in its transaction, which `batch` names: has an earlier try of it landed? Raises LeaseLost."""
+def hold_lease(tenant: Tenant, token: int, *, batch: str, closes: bool = False) -> Held:
+    """Before a write, in its transaction, which `batch` names. Raises LeaseLost, SyncStopped.
+
+    `closes`: the run's own end is written for a paused merchant, too.
+    """
     row = tenant.run("leases", "hold_lease", token=token, batch=batch).one_or_none()
     if row is None:
-        raise lost(tenant.merchant_id)
-    return bool(row.has_landed)
+        is_here = tenant.run("merchants", "merchant").one_or_none() is not None
+        raise lost(tenant.merchant_id) if is_here else _stopped(tenant.merchant_id, "removed")
+    if not (row.is_active or closes):
+        raise _stopped(tenant.merchant_id, "paused")
+    return Held(row.has_landed, row.key_seen)
 
 
 def release_lease(tenant: Tenant, token: int) -> None:
     """Let the next one have it at once."""
     tenant.run("leases", "release_lease", token=token)
+
+
+def _stopped(merchant_id: int, how: str) -> SyncStopped:
+    return SyncStopped(f"merchant {merchant_id} was {how} while its sync ran; nothing was written after that")
 
 
 def lost(merchant_id: int) -> LeaseLost:

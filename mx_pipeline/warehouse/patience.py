@@ -11,7 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from mx_pipeline.errors import WarehouseUnavailable
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
-from mx_pipeline.warehouse.leases import hold_lease, renew_lease
+from mx_pipeline.warehouse.leases import Held, hold_lease, renew_lease
 
 T = TypeVar("T")
 
@@ -46,18 +46,23 @@ def commit_once(
     what: Callable[[Tenant], T],
     *,
     seconds: float | None = None,
+    closes: bool = False,
+    held: Callable[[Held], None] | None = None,
 ) -> T:
     """Run `what` patiently in a transaction of whoever holds the lease, and count it once.
 
     Where a transaction was committed and the answer was lost, the next try finds its name and gives what the
-    first one found: a page that was new is not called unchanged. Raises LeaseLost, WarehouseError.
+    first one found: a page that was new is not called unchanged. Raises LeaseLost, SyncStopped, WarehouseError.
+    `closes`: also for a merchant that was paused; `held`: told what holding the lease has shown.
     """
     batch, found = secrets.token_hex(8), list[T]()
 
     def once(tenant: Tenant) -> T:
         began = time.monotonic()
-        has_landed = hold_lease(tenant, token, batch=batch)
-        if not has_landed:
+        lease = hold_lease(tenant, token, batch=batch, closes=closes)
+        if held is not None:
+            held(lease)
+        if not lease.has_landed:
             found.append(what(tenant))
         if time.monotonic() - began > LONG_WRITE_SECONDS:
             # No sign of life could pass this transaction meanwhile, so it carries one itself.
