@@ -146,6 +146,20 @@ def set_key(merchant: MerchantId, *, no_verify: NoVerify = False, as_json: AsJso
     _tell(merchant_id, registering.set_key(merchant_id, verifies=not no_verify), as_json=as_json)
 
 
+@app.command("remove")
+def remove(
+    merchant: MerchantId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the merchant's name first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Erase a merchant for good: its syncs stop, its rows and its API key go; prints a certificate of it."""
+    from mx_pipeline import settings as words
+    from mx_pipeline.operations import removing
+
+    removing.remove(words.merchant_id(merchant), is_sure=yes, as_json=as_json)
+
+
 def _tell(merchant_id: int, sentence: str, *, as_json: bool) -> None:
     """What was done; as JSON the merchant as it stands now."""
     from mx_pipeline.operations import registering

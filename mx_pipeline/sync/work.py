@@ -132,7 +132,8 @@ class Work:
     def commit(self, what: Callable[[Tenant], T], *, closes: bool = False) -> T:
         """Run `what` in one transaction inside this merchant, and again as a whole where Postgres was busy or away.
 
-        `what` may run several times, so it changes nothing but the database. Raises LeaseLost, SyncStopped, WarehouseError.
+        `what` may run several times, so it changes nothing but the database.
+        Raises LeaseLost, SyncStopped, WarehouseError.
         """
         patience = 0 if self.is_database_gone else None
         merchant_id, seen = self.order.merchant_id, [self.key_seen]

@@ -54,9 +54,9 @@ def hold_lease(tenant: Tenant, token: int, *, batch: str, closes: bool = False) 
     row = tenant.run("leases", "hold_lease", token=token, batch=batch).one_or_none()
     if row is None:
         is_here = tenant.run("merchants", "merchant").one_or_none() is not None
-        raise lost(tenant.merchant_id) if is_here else _stopped(tenant.merchant_id, "removed")
+        raise lost(tenant.merchant_id) if is_here else _stopped(tenant.merchant_id)
     if not (row.is_active or closes):
-        raise _stopped(tenant.merchant_id, "paused")
+        raise _stopped(tenant.merchant_id)
     return Held(row.has_landed, row.key_seen)
 
 
@@ -65,8 +65,10 @@ def release_lease(tenant: Tenant, token: int) -> None:
     tenant.run("leases", "release_lease", token=token)
 
 
-def _stopped(merchant_id: int, how: str) -> SyncStopped:
-    return SyncStopped(f"merchant {merchant_id} was {how} while its sync ran; nothing was written after that")
+def _stopped(merchant_id: int) -> SyncStopped:
+    return SyncStopped(
+        f"merchant {merchant_id} was paused or removed while its sync ran; nothing was written after that"
+    )
 
 
 def lost(merchant_id: int) -> LeaseLost:
