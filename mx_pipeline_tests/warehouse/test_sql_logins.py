@@ -229,7 +229,7 @@ def test_s12_a_function_of_ones_own_in_a_condition_is_shown_no_other_row(
 ) -> None:
     analyst = people.add(ONE, sees_names=True)
     analyst.reads(
-        """CREATE FUNCTION pg_temp.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
+        """CREATE FUNCTION pg_temp.tell(anyelement) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 0.0000001 AS
            $$ BEGIN RAISE NOTICE 'told %', $1; RETURN true; END $$"""
     )
 

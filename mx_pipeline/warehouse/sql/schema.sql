@@ -1086,6 +1086,11 @@ DECLARE
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         before := OLD;
+    ELSE
+        -- The row may be there already: then INSERT ... ON CONFLICT goes on to change it.
+        SELECT * INTO before
+          FROM mx.invoice_workflow AS stored
+         WHERE stored.merchant_id = NEW.merchant_id AND stored.mx_invoice_id = NEW.mx_invoice_id;
     END IF;
     IF NEW.ordered_by_provider_at IS DISTINCT FROM before.ordered_by_provider_at
        AND pg_has_role(current_user, 'mx_app', 'MEMBER') AND NOT pg_has_role(current_user, 'mx_owner', 'MEMBER')
