@@ -9,7 +9,8 @@ import typer
 from mx_pipeline.operations.printing import say, say_json, say_table
 
 app = typer.Typer(
-    help="Register merchants, pause and resume them, replace their API keys.", no_args_is_help=True
+    help="Register merchants, pause and resume them, set what their syncs may cost, replace their API keys.",
+    no_args_is_help=True,
 )
 
 MerchantId = Annotated[

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Records that could not be taken in: see them, try them again.", no_args_is_help=True)
 
-MERCHANTS = typer.Argument(metavar="[ID]...", help="Only these merchants; else all.", show_default=False)
+MERCHANTS = typer.Argument(metavar="ID", help="Only these merchants; else all.", show_default=False)
 
 
 @app.command("list")

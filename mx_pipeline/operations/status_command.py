@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def status(
     merchant: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Only this merchant.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="Only this merchant.", show_default=False)
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,

@@ -23,7 +23,7 @@ NO_REASON = "none given by the operator of this machine"
 
 def sync(
     merchants: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="The merchants to sync.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID", help="The merchants to sync.", show_default=False)
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Sync every active merchant.")] = False,

@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from mx_pipeline.defs.sensors import sync_requests
+from mx_pipeline.sync.lease import leased
 from mx_pipeline.synthetic_mx import Rule
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
 from mx_pipeline.warehouse.requests import MOST_ATTEMPTS, claim, finish
@@ -153,15 +154,33 @@ def test_who_waits_for_another_sync_of_the_merchant_keeps_its_claim(clinics: Cli
     request_id = asked(clinics, int(clinics.add(payments=0)))
     with clinics.warehouse.loader.merchant(MERCHANT) as tenant:
         claim(tenant, request_id, claimed_by="waiting")
-    clinics.warehouse.damage(HELD_BY_ANOTHER, merchant_id=MERCHANT)
     clinics.warehouse.damage("UPDATE mx.sync_requests SET claimed_at = now() - interval '5 minutes'")
+    clinics.warehouse.damage(
+        "INSERT INTO mx.sync_runs (merchant_id, mode, started_at) VALUES (:m, 'full', now() - interval '5 minutes')",
+        m=MERCHANT,
+    )
 
-    under_way = run_what_is_launched(clinics)
-    clinics.warehouse.damage("UPDATE mx.sync_leases SET expires_at = now() - interval '2 seconds'")
+    with leased(clinics.warehouse.loader, MERCHANT, holder="another"):
+        clinics.warehouse.damage("UPDATE mx.sync_runs SET finished_at = NULL")
+        under_way = run_what_is_launched(clinics)
+        still_open = clinics.warehouse.value("SELECT finished_at IS NULL FROM mx.sync_runs")
     just_over = run_what_is_launched(clinics)
 
-    assert (under_way, just_over) == ([], [])
+    assert (under_way, still_open, just_over) == ([], True, [])
     assert clinics.warehouse.rows(REQUESTS) == [("claimed", 0, None)]
+
+
+def test_a_lost_run_is_closed_though_nobody_takes_the_merchant_over(clinics: Clinics) -> None:
+    clinics.add(payments=0)
+    clinics.warehouse.damage(
+        "INSERT INTO mx.sync_runs (merchant_id, mode, phase, started_at)"
+        " VALUES (:m, 'full', 'payments', now() - interval '31 seconds')",
+        m=MERCHANT,
+    )
+
+    tick(sync_requests, clinics.instance)
+
+    assert clinics.warehouse.rows(RUNS) == [("failed", True, False)]
 
 
 def test_whoever_answers_first_wins(clinics: Clinics) -> None:

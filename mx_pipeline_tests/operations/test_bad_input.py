@@ -28,6 +28,12 @@ LATEST_WORDS = "the number of payments must be from 1 to 100"
         (["sync", "1" * 5000], "is no merchant id"),
         (["status", "one"], "'one' is no merchant id"),
         (["merchants", "pause", "1.5"], "'1.5' is no merchant id"),
+        (["merchants", "set", "x", "--quota", "5"], "'x' is no merchant id"),
+        (["merchants", "set", "1", "--delay", "soon"], "a valid number"),
+        (["quarantine", "list", "one"], "'one' is no merchant id"),
+        (["trace"], "Missing argument"),
+        (["trace", "-5"], "-5"),
+        (["trace", "1e9"], "'1e9' is no payment id"),
         (["sync"], "either their numbers or --all"),
         (["sync", "1", "--all"], "either their numbers or --all"),
         (["sync", "1", "--latest", "0"], LATEST_WORDS),
@@ -99,6 +105,32 @@ def test_a_database_that_cannot_be_reached_is_said_so(offline: Here, command: li
     assert "the database cannot be reached" in ran.sentence
     assert "Connection refused" in ran.sentence
     assert "hush" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["migrate"],
+        ["sync", "1"],
+        ["sync", "1", "--detach"],
+        ["status"],
+        ["status", "1"],
+        ["trace", "5"],
+        ["quarantine", "list"],
+        ["quarantine", "replay"],
+        [*ADD, "UTC"],
+        *(["merchants", *words] for words in (["list"], ["pause", "1"], ["resume", "1"], ["set", "1"])),
+        ["merchants", "set-key", "1"],
+    ],
+    ids=lambda command: " ".join(map(str, command[:3])),
+)
+def test_with_json_an_error_is_one_object_too(offline: Here, command: list[object]) -> None:
+    unreachable, misused = offline(*command, "--json"), offline(*command, "--json", "--no-such-option")
+
+    assert (unreachable.code, unreachable.err) == (1, "")
+    assert set(unreachable.answer) == {"error"}
+    assert unreachable.answer["error"]["code"] == "warehouse_unavailable"
+    assert (misused.code, misused.err, misused.answer["error"]["code"]) == (2, "", "usage")
 
 
 def test_a_database_that_was_never_migrated_is_said_so(

@@ -103,6 +103,26 @@ def test_whoever_takes_over_closes_the_lost_run(a_clinic: Callable[..., Clinic])
     ]
 
 
+@pytest.mark.parametrize(("claimed_by", "status"), [("lost", "asked"), ("heir", "claimed")])
+def test_what_a_lost_run_should_have_answered_waits_again_unless_the_heir_has_it(
+    warehouse: WarehouseUnderTest, claimed_by: str, status: str
+) -> None:
+    warehouse.has_merchant()
+    warehouse.damage(
+        "WITH request AS (INSERT INTO mx.sync_requests (merchant_id, asked_by, asked_through, mode, status, claimed_by)"
+        " VALUES (:m, 'a test', 'command', 'full', 'claimed', :by) RETURNING request_id)"
+        " INSERT INTO mx.sync_runs (merchant_id, mode, request_id) SELECT :m, 'full', request_id FROM request",
+        m=MERCHANT,
+        by=claimed_by,
+    )
+
+    with warehouse.loader.merchant(MERCHANT) as tenant:
+        take_lease(tenant, holder="heir", batch="heir")
+
+    assert warehouse.rows("SELECT status FROM mx.sync_requests") == [(status,)]
+    assert warehouse.rows("SELECT outcome FROM mx.sync_runs") == [("failed",)]
+
+
 def test_a_write_that_takes_longer_than_the_lease_keeps_it(warehouse: WarehouseUnderTest) -> None:
     warehouse.has_merchant()
     with warehouse.loader.merchant(MERCHANT) as tenant:
