@@ -21,6 +21,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
     + WarehouseNotReady        ... until someone migrates it or gives it its key
     + RowRefused               ... because of a value in it; the same without that record may pass
     + UnsafeRole               ... this login bypasses row-level security
+    + UnsafeConnection         ... this connection came with somebody else's merchant still set
   x LeaseLost                another process has taken this merchant's sync over
   x SyncStopped              a person paused or removed this merchant while its sync ran
   x MerchantBusy             another sync of this merchant is under way
@@ -161,6 +162,12 @@ class UnsafeRole(WarehouseError):
     """This login would bypass row-level security, so nothing runs with it."""
 
     code = "unsafe_role"
+
+
+class UnsafeConnection(WarehouseError):
+    """A connection came with a merchant or a person still set, by something that is not ours."""
+
+    code = "unsafe_connection"
 
 
 class LeaseLost(MxPipelineError):

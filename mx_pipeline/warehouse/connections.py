@@ -18,7 +18,7 @@ from sqlalchemy.engine import ExceptionContext, Row
 from sqlalchemy.exc import DBAPIError
 
 from mx_pipeline.access import NOBODY
-from mx_pipeline.errors import UnsafeRole
+from mx_pipeline.errors import UnsafeConnection, UnsafeRole
 from mx_pipeline.warehouse.logins import OWNER_ROLE, Logins
 from mx_pipeline.warehouse.refusals import translated
 from mx_pipeline.warehouse.statements import statements
@@ -45,11 +45,18 @@ ROWS_PER_PART = 5000
 READ_ONLY_STATE = "25006"
 
 ENTER = text(
-    "SELECT set_config('mx.merchant_id', :merchant, true), set_config('mx.user_id', :person, true),"
+    "SELECT coalesce(current_setting('mx.merchant_id', true), '') || coalesce(current_setting('mx.user_id', true), ''),"
+    " set_config('mx.merchant_id', :merchant, true), set_config('mx.user_id', :person, true),"
     " set_config('TimeZone', 'UTC', true),"
     f" set_config('lock_timeout', '{LOCK_TIMEOUT}', true),"
     f" set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true),"
     f" set_config('statement_timeout', '{STATEMENT_TIMEOUT}', true), set_config('jit', 'off', true)"
+)
+"""Tells first what the connection came with: nothing, unless someone else has used it and a plain SET."""
+WITH_A_MERCHANT = (
+    "a database connection came with a merchant or a person still set, so somebody used plain SET on it and what runs "
+    "there could see another tenant; nothing was done on it. Find who shares this login or its pooler, and let the "
+    "pooler open its connections anew (PgBouncer: RECONNECT)"
 )
 ROLE_IS_UNSAFE = (
     "SELECT current_user, rolsuper OR rolbypassrls OR EXISTS"
@@ -156,7 +163,10 @@ class Warehouse:
         with connection:
             with translated():
                 transaction = connection.begin()
-                connection.execute(ENTER, {"merchant": merchant, "person": person})
+                left_behind = connection.execute(ENTER, {"merchant": merchant, "person": person}).scalar_one()
+            if left_behind:
+                connection.invalidate()
+                raise UnsafeConnection(WITH_A_MERCHANT)
             try:
                 yield connection
             except BaseException:

@@ -19,7 +19,8 @@ from pathlib import Path
 from mx_pipeline_tests.bench.calls_rows import calls_rows
 from mx_pipeline_tests.bench.clinic import Machine, machine
 from mx_pipeline_tests.bench.figures import Figure, markdown, table
-from mx_pipeline_tests.bench.load_rows import load_rows, policy_rows
+from mx_pipeline_tests.bench.load_rows import load_rows
+from mx_pipeline_tests.bench.policy_rows import policy_rows
 from mx_pipeline_tests.bench.sync_rows import cpu_rows, memory_rows, wall_rows
 
 Row = Callable[[Machine], Iterator[Figure]]

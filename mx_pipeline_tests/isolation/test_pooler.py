@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 from sqlalchemy import text
 
+from mx_pipeline.access import OPERATOR
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import APP_ROLE, LOADER_ROLE, Logins
 from mx_pipeline_tests.fakes.clinic import Clinic
@@ -93,7 +94,7 @@ def test_s10_workflow_is_written_through_pgbouncer_and_stays_in_its_tenant(
         assert a_clinic(merchant_id, payments=5).sync("full").outcome == "success"
     through = Warehouse(behind_pooler, APP_ROLE)
 
-    with through.merchant(ONE) as tenant:
+    with through.merchant(ONE, person=OPERATOR) as tenant:
         tenant.connection.execute(text("UPDATE mx.transactions SET membership_status = 'paused'"))
 
     through.close()
