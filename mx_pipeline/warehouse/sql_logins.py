@@ -28,7 +28,6 @@ LIMITS = {
     "statement_timeout": "60s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "60s",
-    "search_path": "mx",
 }
 """What a session of such a login begins with; the person may change them, and gains no row by it."""
 

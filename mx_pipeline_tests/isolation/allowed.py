@@ -37,6 +37,16 @@ ALLOWED: dict[tuple[str, str], str] = {
             "may_give(bigint,uuid,text,jsonb)", "merchants_of(uuid)", "role_at(bigint)", "standing_of(uuid,bigint)",
         )
     },
+    ("a function with its owner's rights", "mx.merchants_of_login(text)"):
+        "which merchants whoever logged in may read: the table that says so is not theirs to read",
+    ("a function with its owner's rights", "mx.merchants_with_figures()"):
+        "whose figures whoever logged in, or the application's person, may read: the same",
+    **{
+        ("a tenant table that does not restrict a role to its merchant", f"mx.{table} for mx_aggregator"):
+            "a restriction would hold mx_owner too, which is a member; another rule holds its only policy"
+        for table in ("mx_merchant_configs", "payments", "enriched_transactions", "payment_people", "invoice_people",
+                      "transaction_workflow")
+    },
     ("a tenant table whose rows no migration could change", "mx.audit_log"):
         "nobody changes what is written there, the owner neither",
     ("a tenant table that does not restrict a role to its merchant", "mx.audit_log for mx_auditor"):
@@ -61,3 +71,6 @@ SEES_EVERYONE: dict[str, dict[str, frozenset[str]]] = {
     },
 }
 """Roles that work for all merchants: where, and what they may do there. The backup reads everything besides."""
+
+FIGURES = "investor_"
+"""Views of these names show sums of five customers and more: of a row per merchant they show nothing to anybody."""

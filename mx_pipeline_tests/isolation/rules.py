@@ -35,6 +35,11 @@ THIS_MERCHANT_OR_PLATFORM = (
     "(merchant_id = COALESCE(( SELECT mx.current_merchant() AS current_merchant), (0)::bigint))"
 )
 
+GRANTED_MERCHANTS = (
+    "(merchant_id = ANY (( SELECT mx.merchants_of_login(''%s''::text) AS merchants_of_login)::bigint[]))"
+)
+"""By who logged in: a person with SQL sets what they like."""
+
 _RULES = {
     "tables outside of the schema mx": "SELECT name FROM relation WHERE name NOT LIKE 'mx.%'",
     "a tenant table without forced row-level security": """
@@ -67,9 +72,22 @@ _RULES = {
            AND NOT EXISTS (
                SELECT FROM pg_policy
                 WHERE polrelid = relation.oid AND NOT polpermissive AND polcmd = '*' AND role.oid = ANY (polroles)
-                  AND pg_get_expr(polqual, polrelid) = '{THIS_MERCHANT}'
-                  AND pg_get_expr(polwithcheck, polrelid) = CASE name WHEN 'mx.audit_log'
-                      THEN '{THIS_MERCHANT_OR_PLATFORM}' ELSE '{THIS_MERCHANT}' END)""",
+                  AND CASE WHEN role.rolname = 'mx_analyst'
+                      THEN pg_get_expr(polwithcheck, polrelid) = 'false'
+                           AND pg_get_expr(polqual, polrelid) = CASE WHEN name LIKE '%\\_people'
+                               THEN '{GRANTED_MERCHANTS % "names"}' ELSE '{GRANTED_MERCHANTS % "data"}' END
+                      ELSE pg_get_expr(polqual, polrelid) = '{THIS_MERCHANT}'
+                           AND pg_get_expr(polwithcheck, polrelid) = CASE name WHEN 'mx.audit_log'
+                               THEN '{THIS_MERCHANT_OR_PLATFORM}' ELSE '{THIS_MERCHANT}' END END)""",
+    "a table that the owner of the investors' views reads of all": """
+        SELECT relation.name
+          FROM relation
+         WHERE relkind IN ('r', 'p')
+           AND EXISTS (SELECT FROM privilege
+                        WHERE privilege.name = relation.name AND grantee = 'mx_aggregator'::regrole)
+           AND (SELECT array_agg(pg_get_expr(polqual, polrelid)) FROM pg_policy
+                 WHERE polrelid = relation.oid AND 'mx_aggregator'::regrole = ANY (polroles)) IS DISTINCT FROM ARRAY[
+                '(merchant_id = ANY (( SELECT mx.merchants_with_figures() AS merchants_with_figures)::bigint[]))']""",
     "a policy for everyone": """
         SELECT relation.name || ' ' || polname FROM pg_policy JOIN relation ON relation.oid = polrelid
          WHERE 0 = ANY (polroles)""",

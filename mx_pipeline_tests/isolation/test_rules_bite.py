@@ -95,6 +95,26 @@ BREAKS = [
         "GRANT SELECT (amount) ON mx.payments TO mx_dispatcher",
         "mx.payments for mx_dispatcher",
     ),
+    (
+        "a tenant table that does not restrict a role to its merchant",
+        "ALTER POLICY only_granted_merchants ON mx.payments USING (merchant_id = (SELECT mx.current_merchant()))",
+        "mx.payments for mx_analyst",
+    ),
+    (
+        "a table that the owner of the investors' views reads of all",
+        "ALTER POLICY aggregator_of_granted_merchants ON mx.payments USING (true)",
+        "mx.payments",
+    ),
+    (
+        "a table that the owner of the investors' views reads of all",
+        "CREATE POLICY more ON mx.payments FOR SELECT TO mx_aggregator USING (true)",
+        "mx.payments",
+    ),
+    (
+        "a table that the owner of the investors' views reads of all",
+        "GRANT SELECT (merchant_id) ON mx.invoice_purchases TO mx_aggregator",
+        "mx.invoice_purchases",
+    ),
     ("a policy for everyone", "CREATE POLICY all_see ON mx.payments USING (true)", "mx.payments all_see"),
     ("a table that no backup contains", PROTECTED, "mx.forgotten"),
     (

@@ -108,7 +108,7 @@ def test_an_analyst_reads_the_merchants_of_the_table(
 
     assert seen(one) == [(ONE, 1)]
     assert sorted(seen(both)) == [(ONE, 1), (OTHER, 2)]
-    assert one.reads("SELECT mx_payment_id, customer_name FROM transactions") == [(7, None)]
+    assert one.reads("SELECT mx_payment_id, customer_name FROM mx.transactions") == [(7, None)]
     assert one.reads("SELECT count(*) FROM mx.invoices") == [(0,)]
 
 
