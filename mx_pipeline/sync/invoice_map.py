@@ -48,7 +48,9 @@ def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_
     older_than = work.observed_at(time.monotonic()) - LOOK_BACK
     for page, merged in walk(work, INVOICES, _ask(work), standing, to_end=to_end):
         wanted.difference_update(invoice.invoice_number for invoice in page.records)
-        may_leave = not to_end and (not is_due or may_stop(page, merged, standing, older_than))
+        may_leave = not to_end and (
+            not is_due or may_stop(work, INVOICES, page, merged, standing, older_than)
+        )
         if page.is_last or not may_leave:
             continue
         if not wanted or len(wanted) < pages_left(page, wanted):

@@ -15,6 +15,7 @@ from mx_pipeline.sync.oddities import note_statuses
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import ListRead, Work
 from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.deriving import bigints
 from mx_pipeline.warehouse.halving import load_all_but_culprits
 from mx_pipeline.warehouse.loading import (
     Merged,
@@ -93,6 +94,16 @@ class ListStream(Generic[R]):
         read.record_count = pages.record_count
         read.is_read_to_end = page.is_last
         return merged
+
+    def has_new_below(self, work: Work, page: Page[R], horizon: datetime) -> bool:
+        """Whether any of the page's records that are older than the horizon was never seen before this run."""
+        statement = f"new_{self.stream}_below"
+        ids = bigints(record.mx_id for record in page.records)
+        return bool(
+            work.commit(
+                lambda tenant: tenant.one("sync", statement, ids=ids, horizon=horizon, run_id=work.run_id)[0]
+            )
+        )
 
     def close(self, work: Work, standing: Standing, *, is_end: bool, is_daily: bool) -> None:
         """The walk has come as far as it had to. `is_end`: the whole list was read."""

@@ -49,7 +49,7 @@ def _read_all_that_is_due(work: Work) -> None:
     if standing.daily_due and not to_end:
         older_than, by_id = _open_set(work, now)
     for page, merged in walk(work, PAYMENTS, _ask(work), standing, to_end=to_end):
-        if not to_end and may_stop(page, merged, standing, older_than):
+        if not to_end and may_stop(work, PAYMENTS, page, merged, standing, older_than):
             break
     if by_id:
         read_each_payment(work, by_id, Phase.PAYMENTS)

@@ -48,16 +48,23 @@ def walk(
         yield page, stream.write(work, pages, page)
 
 
-def may_stop(page: Page[R], merged: Merged, standing: Standing, older_than: datetime) -> bool:
-    """Nothing on the page is new, it reaches beyond the horizon, and no earlier walk was cut off below it."""
+def may_stop(
+    work: Work,
+    stream: ListStream[R],
+    page: Page[R],
+    merged: Merged,
+    standing: Standing,
+    older_than: datetime,
+) -> bool:
+    """The page reaches beyond the horizon, all below that was known, and no earlier walk was cut off there."""
     dates = [record.created for record in page.records if record.created is not None]
     return (
         standing.is_walked
         and bool(dates)
-        and not merged.inserted
         and not page.refused
         and page.offset + page.received >= standing.open_position
         and min(dates) < older_than
+        and not (merged.inserted and stream.has_new_below(work, page, older_than))
     )
 
 

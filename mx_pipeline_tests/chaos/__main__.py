@@ -16,7 +16,7 @@ from mx_pipeline_tests.chaos.kills import kill_again_and_again
 from mx_pipeline_tests.chaos.scene import Scene
 
 SECONDS, MERCHANTS = 120, 4
-KILLED_PAYMENTS, KILLED_PAGE_CAP = 600, 200
+KILLED_PAYMENTS = 600
 DIFFERENCES_SHOWN = 20
 
 
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _kills(kills: int, seed: int) -> int:
-    with Scene.set_up(merchants=1, seed=seed, payments=KILLED_PAYMENTS, page_cap=KILLED_PAGE_CAP) as scene:
+    with Scene.set_up(merchants=1, seed=seed, payments=KILLED_PAYMENTS) as scene:
         told = kill_again_and_again(scene.patients[0].clinic, kills=kills, seed=seed)
     for line in told.differences[:DIFFERENCES_SHOWN]:
         sys.stdout.write(f"  {line}\n")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from mx_pipeline.synthetic_mx import Rule
+from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
 from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 
 IN_FLIGHT = 2 * 16
 """Asked for and not committed: as many calls as may be out, and as many answers that wait to be written."""
 LATENCY_MS = 20
-LONGEST_LIFE_SECONDS = 1.0
+PAGE_CAP = 200
+MOST_CALLS = 150
+LONGEST_AFTER_SECONDS = 0.1
 NEW_PAYMENTS_AT_MOST = 60
 """Between two kills, so that there is always something left to do."""
 MODES = ("incremental", "incremental", "full")
@@ -65,15 +70,13 @@ class Kills:
 def kill_again_and_again(clinic: Clinic, *, kills: int, seed: int) -> Kills:
     """Then one more sync, and the oracle."""
     dice, told = random.Random(seed), Kills(seed)
-    clinic.mx.behaves(clinic.merchant_id, latency_ms=LATENCY_MS)
+    clinic.mx.behaves(
+        clinic.merchant_id, payment_page_cap=PAGE_CAP, invoice_page_cap=PAGE_CAP, latency_ms=LATENCY_MS
+    )
     while told.kills < kills:
         before = _stored(clinic)
         clinic.mx.reset_calls()
-        job = Job(clinic.warehouse.logins, clinic.mx.url, clinic.merchant_id, dice.choice(MODES))
-        victim = SyncingProcess(job)
-        time.sleep(dice.random() * LONGEST_LIFE_SECONDS)
-        victim.kill()
-        was_killed = victim.ended() is None
+        was_killed = _sync_and_kill(clinic, dice)
         told.kills += was_killed
         told.ended_before += not was_killed
         clinic.warehouse.damage(HALF_A_MINUTE_LATER)
@@ -90,6 +93,25 @@ def kill_again_and_again(clinic: Clinic, *, kills: int, seed: int) -> Kills:
     told.last = report.outcome if report.outcome == "success" else f"{report.outcome}: {report.message}"
     told.differences = clinic.differences()
     return told
+
+
+def _sync_and_kill(clinic: Clinic, dice: random.Random) -> bool:
+    """Some milliseconds after a call that the dice choose, so that a slow machine does not die idle."""
+    victim: list[SyncingProcess] = []
+    after_seconds = dice.random() * LONGEST_AFTER_SECONDS
+
+    async def kill(_: Asked, answer: Answer) -> Answer:
+        asyncio.get_running_loop().call_later(after_seconds, victim[0].kill)
+        return answer
+
+    clinic.mx.answers(Rule(act=kill, skip=dice.randrange(MOST_CALLS), times=1))
+    job = Job(clinic.warehouse.logins, clinic.mx.url, clinic.merchant_id, dice.choice(MODES))
+    victim.append(SyncingProcess(job))
+    told = victim[0].told()
+    time.sleep(LONGEST_AFTER_SECONDS)
+    victim[0].close()
+    clinic.mx.answers_truthfully()
+    return told is None
 
 
 def _stored(clinic: Clinic) -> set[int]:

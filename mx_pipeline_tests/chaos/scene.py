@@ -57,9 +57,7 @@ class Scene:
 
     @classmethod
     @contextmanager
-    def set_up(
-        cls, *, merchants: int, seed: int, payments: int = PAYMENTS, page_cap: int = PAGE_CAP
-    ) -> Iterator[Scene]:
+    def set_up(cls, *, merchants: int, seed: int, payments: int = PAYMENTS) -> Iterator[Scene]:
         with ExitStack() as open_things:
             postgres = open_things.enter_context(RestlessPostgres.in_directory())
             mx = open_things.enter_context(SyntheticMx.in_thread())
@@ -68,7 +66,7 @@ class Scene:
             url = warehouse.logins.admin
             wire = open_things.enter_context(WatchedWire(url.host or "", url.port or 0))
             network = open_things.enter_context(BadNetwork(mx.url))
-            mx.behaves(None, payment_page_cap=page_cap, invoice_page_cap=page_cap, latency_ms=10)
+            mx.behaves(None, payment_page_cap=PAGE_CAP, invoice_page_cap=PAGE_CAP, latency_ms=10)
             patients: list[Patient] = []
             for number in range(merchants):
                 merchant_id = MERCHANT + number

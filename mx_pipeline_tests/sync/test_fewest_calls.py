@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +84,74 @@ def test_one_old_invoice_far_down_the_list_is_asked_of_its_payment(a_clinic: Cal
     assert report.stats["transactionsLinkedToInvoices"] == 1
 
 
+def test_a_number_of_two_invoices_is_settled_by_their_pages_and_no_payment_is_asked(
+    a_clinic: Callable[..., Clinic],
+) -> None:
+    clinic = a_clinic()
+    invoices = clinic.mx.has_invoices(
+        MERCHANT,
+        *({"invoiceNumber": 1200, "purchases": [_line(name, "100")]} for name in ("Plan A", "Plan B")),
+    )
+    payments = clinic.mx.has_payments(
+        MERCHANT,
+        *(
+            {"source": "Recurring", "invoice": "1200", "amount": "100", "invoiceIds": [invoice]}
+            for invoice in invoices
+        ),
+    )
+
+    report = clinic.sync("full")
+
+    assert report.outcome == "success", report.message
+    assert clinic.mx.call_count(MERCHANT) == 1 + 1 + 2
+    assert clinic.rows("SELECT mx_payment_id, product_name FROM mx.transactions ORDER BY product_name") == [
+        (payments[0], "Plan A"),
+        (payments[1], "Plan B"),
+    ]
+
+
+def test_a_reference_that_is_another_payments_number_costs_no_call(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic()
+    clinic.mx.has_invoices(MERCHANT, {"invoiceNumber": 1200, "purchases": [_line("Plan A", "100")]})
+    clinic.mx.has_payments(MERCHANT, {"source": "Recurring", "invoice": "1200", "amount": "100"})
+    clinic.mx.has_payments(MERCHANT, {"source": "API", "invoice": "1200", "amount": "100", "invoiceIds": []})
+
+    report = clinic.sync("full")
+
+    assert report.outcome == "success", report.message
+    assert clinic.mx.call_count(MERCHANT) == 1 + 1 + 1
+    assert clinic.rows("SELECT source, unlinked_reason FROM mx.transactions ORDER BY source") == [
+        ("API", "number_proves_nothing"),
+        ("Recurring", None),
+    ]
+
+
+def test_news_at_the_top_of_a_page_does_not_ask_for_the_next_one(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic()
+    clinic.mx.has_payments(MERCHANT, *({"source": "QuickPay", "created": _ago(3 * n)} for n in range(1, 40)))
+    clinic.mx.behaves(MERCHANT, payment_page_cap=20)
+    clinic.sync("full")
+    clinic.mx.has_payments(MERCHANT, *({"source": "QuickPay", "created": _ago(n / 10)} for n in range(5)))
+
+    report = clinic.sync("incremental")
+
+    assert report.outcome == "success", report.message
+    assert report.stats["paymentPages"] == 1
+
+
+def test_news_below_the_look_back_asks_for_the_next_page(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic()
+    clinic.mx.has_payments(MERCHANT, *({"source": "QuickPay", "created": _ago(3 * n)} for n in range(1, 40)))
+    clinic.mx.behaves(MERCHANT, payment_page_cap=20)
+    clinic.sync("full")
+    clinic.mx.has_payments(MERCHANT, {"source": "QuickPay", "created": _ago(20)})
+
+    report = clinic.sync("incremental")
+
+    assert report.outcome == "success", report.message
+    assert report.stats["paymentPages"] == 2
+
+
 def test_the_newest_hundred_cost_a_page_a_map_and_their_invoices(a_clinic: Callable[..., Clinic]) -> None:
     clinic = a_clinic(payments=900)
 
@@ -92,6 +161,10 @@ def test_the_newest_hundred_cost_a_page_a_map_and_their_invoices(a_clinic: Calla
     assert report.outcome == "success", report.message
     assert report.stats["transactionsSynced"] == 100
     assert clinic.mx.call_count(MERCHANT) == 2 + report.stats["invoiceDetails"] + asked  # type: ignore[operator]
+
+
+def _ago(days: float) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat().replace("+00:00", "Z")
 
 
 def _line(name: str, total: str) -> dict[str, Any]:

@@ -72,7 +72,9 @@ SELECT DISTINCT ON (invoice_number) invoice_number, mx_payment_id
 -- name: payments_to_ask
 -- Payments that only their own page can settle: a number that proposes but does not suffice, a number
 -- that MX wrote and no invoice carries, a return that names nothing. The sums are made once for all
--- payments: one by one, each would be joined with all of the merchant's invoices.
+-- payments: one by one, each would be joined with all of the merchant's invoices. Not asked is a payment
+-- whose number MX did not write itself, where every invoice of that number has told its payments since, and
+-- this one is not among them: its own page could only say the same.
 WITH named AS MATERIALIZED (
     SELECT named.mx_payment_id, sum(invoice.total_amount) AS total_amount
       FROM mx.invoice_payments AS named
@@ -93,7 +95,19 @@ SELECT payment.mx_payment_id
    -- An invoice that names the payment suffices, unless it is smaller: then the payment paid others, too.
    AND (named.total_amount >= payment.amount - coalesce(payment.surcharge_amount, 0)) IS NOT TRUE
    AND CASE
-           WHEN evidence.candidates > 0 THEN NOT evidence.suffices
+           WHEN evidence.candidates > 0 THEN
+               NOT evidence.suffices
+               AND (payment.source IN ('Recurring', 'Invoice')
+                    OR payment.type = 'Return'
+                    OR EXISTS (SELECT
+                                 FROM mx.invoice_map AS map
+                                 LEFT JOIN mx.invoice_documents AS invoice USING (merchant_id, mx_invoice_id)
+                                WHERE map.merchant_id = :merchant_id
+                                  AND map.invoice_number = payment.invoice_number
+                                  AND ((payment.created < invoice.detail_observed_at) IS NOT TRUE
+                                       OR NOT EXISTS (SELECT FROM mx.invoice_payments AS other
+                                                       WHERE other.merchant_id = :merchant_id
+                                                         AND other.mx_invoice_id = map.mx_invoice_id))))
            WHEN evidence.candidates = 0 THEN
                payment.source IN ('Recurring', 'Invoice')
                AND EXISTS (SELECT FROM mx.invoice_map_misses AS miss
@@ -105,8 +119,20 @@ SELECT payment.mx_payment_id
 
 -- name: invoices_to_fetch
 -- Invoices that a payment is known, or likely, to belong to, and whose own page was never read, or shows
--- another total or quantity in the list since.
-WITH proposed AS (
+-- another total or quantity in the list since. Where several invoices carry a number, and no fewer payments
+-- of MX's own writing do, the invoices' pages tell what as many payments would have to be asked for.
+WITH contested AS (
+    SELECT invoice_number, count(*) AS payments
+      FROM mx.payments
+     WHERE merchant_id = :merchant_id
+       AND invoice_number IS NOT NULL
+       AND invoice_reference = invoice_number::text
+       AND source IN ('Recurring', 'Invoice')
+       AND invoice_ids IS NULL
+       AND detail_observed_at IS NULL
+       AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+     GROUP BY invoice_number
+), proposed AS (
     SELECT unnest(invoice_ids) AS mx_invoice_id
       FROM mx.payments
      WHERE merchant_id = :merchant_id
@@ -125,6 +151,16 @@ WITH proposed AS (
       FROM mx.payment_invoices
      WHERE merchant_id = :merchant_id
        AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+     UNION
+    SELECT map.mx_invoice_id
+      FROM (SELECT contested.invoice_number
+              FROM contested
+              JOIN mx.invoice_map AS map
+                ON map.merchant_id = :merchant_id AND map.invoice_number = contested.invoice_number
+             GROUP BY contested.invoice_number, contested.payments
+            HAVING count(*) BETWEEN 2 AND contested.payments) AS shared
+      JOIN mx.invoice_map AS map
+        ON map.merchant_id = :merchant_id AND map.invoice_number = shared.invoice_number
 )
 SELECT proposed.mx_invoice_id
   FROM proposed

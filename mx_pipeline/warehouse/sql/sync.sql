@@ -117,6 +117,26 @@ SELECT coalesce(bool_or(walked_at IS NOT NULL), false) AS is_walked,
   FROM mx.sync_state
  WHERE merchant_id = :merchant_id AND stream = :stream
 
+-- name: new_payments_below
+-- Whether this run was the first to see one of these payments, among those older than the horizon.
+SELECT count(*) > 0
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id
+   AND mx_payment_id = ANY (CAST(:ids AS bigint[]))
+   AND created < :horizon
+   AND first_seen_at >= (SELECT started_at FROM mx.sync_runs
+                          WHERE merchant_id = :merchant_id AND run_id = :run_id)
+
+-- name: new_invoices_below
+-- The same for invoices.
+SELECT count(*) > 0
+  FROM mx.invoice_documents
+ WHERE merchant_id = :merchant_id
+   AND mx_invoice_id = ANY (CAST(:ids AS bigint[]))
+   AND api_created < :horizon
+   AND first_seen_at >= (SELECT started_at FROM mx.sync_runs
+                          WHERE merchant_id = :merchant_id AND run_id = :run_id)
+
 -- name: keep_derived_through
 INSERT INTO mx.sync_state AS stored (merchant_id, stream, run_id, derived_through)
 VALUES (:merchant_id, 'enriched_transactions', :run_id, now())
