@@ -51,6 +51,8 @@ class Settings:
     """The warehouse by its migrating login; None where there is none yet."""
     role_urls: Mapping[str, str] = field(repr=False)
     """Role name to address, for the roles that have an address of their own."""
+    listen_url: str | None = field(repr=False)
+    """A direct connection for LISTEN, where the others go through a pooler."""
     dagster_url: str | None = field(repr=False)
     sealing_key: SealingKey | None = field(repr=False)
     previous_sealing_key: SealingKey | None = field(repr=False)
@@ -71,6 +73,7 @@ class Settings:
                 for role in ("loader", "app", "dispatcher")
                 if env.get(variable := f"MX_{role.upper()}_DATABASE_URL")
             },
+            listen_url=env.get("MX_LISTEN_DATABASE_URL") or None,
             dagster_url=env.get("DAGSTER_PG_URL") or embedded_url(home, EMBEDDED_DAGSTER),
             sealing_key=_sealing_key(env, home),
             previous_sealing_key=_key_of(env, "MX_SEALING_KEY_PREVIOUS"),

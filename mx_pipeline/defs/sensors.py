@@ -14,8 +14,8 @@ from mx_pipeline.defs.resources import WarehouseResource
 from mx_pipeline.defs.syncing import REQUEST_TAG
 from mx_pipeline.errors import BadSettings, WarehouseNotReady, WarehouseUnavailable
 from mx_pipeline.warehouse.connections import Session
+from mx_pipeline.warehouse.dispatching import mark_launched, recover_lost, waiting_requests
 from mx_pipeline.warehouse.merchants import active_merchants
-from mx_pipeline.warehouse.requests import mark_launched, recover_lost, waiting_requests
 
 Change: TypeAlias = dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest
 

@@ -14,12 +14,21 @@ from mx_pipeline.warehouse.requests import SyncRequest
 
 REQUEST_TAG = "mx/request"
 """On a run that was launched for a sync request: the request's number."""
+WORKER_TAG = "mx/worker"
+"""On a run that a warm worker runs in its own process: which one."""
+RUNS_IN_TAG = {"mx/runs_in": "worker"}
+"""The same for all of them, since Dagster finds runs by a tag's value only."""
 ASKED_BY = "dagster"
 
 
 def answerer_name(run: dg.DagsterRun) -> str:
     """Who claims the request: a run and its retries are one, so that a retry goes on with what a lost process had."""
-    return f"dagster:{run.root_run_id or run.run_id}"
+    return answerer_of(run.root_run_id or run.run_id)
+
+
+def answerer_of(run_id: str) -> str:
+    """The name under which the run with this id claims."""
+    return f"dagster:{run_id}"
 
 
 def merchants_of(context: dg.AssetExecutionContext) -> list[int]:

@@ -67,7 +67,7 @@ class Children:
                 stderr=subprocess.STDOUT,
                 env=dict(self.environment),
                 start_new_session=True,
-                preexec_fn=_end_with_the_parent,  # two calls into libc, no lock
+                preexec_fn=end_with_the_parent,  # two calls into libc, no lock
             )
         child = Child(name, process, log, stop_seconds)
         self.started.append(child)
@@ -120,6 +120,7 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
         os.killpg(child.process.pid, number)
 
 
-def _end_with_the_parent() -> None:
+def end_with_the_parent() -> None:
+    """In a new process, before its program: where the kernel offers it, it is told to end when its parent does."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

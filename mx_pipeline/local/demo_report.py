@@ -40,7 +40,7 @@ def print_report(app: Warehouse, asked: dict[int, int], *, ui: str) -> bool:
     is_well = True
     for merchant in DEMO_MERCHANTS:
         with app.merchant(merchant.merchant_id, person=OPERATOR) as tenant:
-            request = tenant.one("sync", "request", request_id=asked[merchant.merchant_id])
+            request = tenant.one("requests", "request", request_id=asked[merchant.merchant_id])
             run = tenant.one("sync", "run", run_id=request.run_id) if request.run_id else None
             certificates = tenant.run("sync", "latest_certificates").all()
         verdict = _verdict(certificates)

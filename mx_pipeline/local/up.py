@@ -29,6 +29,8 @@ SYNTHETIC_PORT = 8100
 DEMO_SECONDS = 100
 """From asking to the last answer; 20 to 40 s on two cores."""
 WATCH_SECONDS = 1.0
+WORKER_STOP_SECONDS = 60
+"""Each of its children finishes the page that it is writing."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def run_demo() -> int:
         app = Warehouse(logins_of(running.settings), APP_ROLE)
         try:
             asked = ask_for_demo_syncs(app)
-            _say("Three syncs asked for; Dagster's sensor launches a run for each.")
+            _say("Three syncs asked for; the warm worker runs Dagster's job for each.")
             running.children.wait_until(
                 lambda: len(answered(app, asked)) == len(asked),
                 what="an answer to every request",
@@ -116,15 +118,20 @@ def _everything(
             _start_synthetic_mx(children, synthetic)
             make_demo_merchants(settings, synthetic_url)
         _say("Dagster ...")
-        yield Running(settings, children, start_dagster(children, home, port=free_port(ui_port)))
+        ui = start_dagster(children, home, port=free_port(ui_port))
+        children.start("worker", [_program(), "worker"], stop_seconds=WORKER_STOP_SECONDS)
+        yield Running(settings, children, ui)
     _say("Stopped.")
 
 
 def _start_synthetic_mx(children: Children, port: int) -> None:
-    program = str(Path(sys.executable).parent / "mx-pipeline")
-    command = [program, "synthetic-mx", "--merchants", "0", "--host", HOST, "--port", str(port)]
+    command = [_program(), "synthetic-mx", "--merchants", "0", "--host", HOST, "--port", str(port)]
     children.start("synthetic-mx", command)
     children.wait_until(lambda: accepts(port), what="the start of the synthetic MX")
+
+
+def _program() -> str:
+    return str(Path(sys.executable).parent / "mx-pipeline")
 
 
 def _forget(home: Path) -> None:

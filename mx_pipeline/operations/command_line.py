@@ -41,6 +41,7 @@ app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(key_commands.app, name="keys")
 app.command("up")(local_commands.up)
+app.command("worker")(local_commands.worker)
 app.command("demo")(local_commands.demo)
 app.command("synthetic-mx")(local_commands.synthetic_mx)
 

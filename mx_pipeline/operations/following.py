@@ -19,8 +19,9 @@ from mx_pipeline.sync.answering import MERCHANTS_AT_ONCE, Answerer, failed_repor
 from mx_pipeline.sync.orders import Outcome, SyncReport
 from mx_pipeline.warehouse.asking import ask_on_record
 from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.dispatching import running_phases
 from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
-from mx_pipeline.warehouse.requests import SyncRequest, running_phases
+from mx_pipeline.warehouse.requests import SyncRequest
 
 LOOK_EVERY_SECONDS = 0.5
 STOPPED = "interrupted at the keyboard; the pages that were written stay"

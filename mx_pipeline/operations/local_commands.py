@@ -1,4 +1,4 @@
-"""`mx-pipeline up`, `demo` and `synthetic-mx`: what runs on one machine. The work is done in `mx_pipeline.local`."""
+"""`mx-pipeline up`, `demo`, `synthetic-mx` and `worker`: what runs on one machine. The work is done elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mx_pipeline.operations.local_rooms import local_room
+from mx_pipeline.operations.local_rooms import local_room, worker_room
 
 
 def up(
@@ -17,6 +17,15 @@ def up(
 ) -> None:
     """Run everything on this machine until Ctrl-C: Postgres, Dagster and its web page."""
     raise typer.Exit(local_room("up").run_up(only_postgres=only_postgres))
+
+
+def worker(
+    children: Annotated[
+        int, typer.Option(help="How many processes; each runs one sync at a time.", min=1, max=64)
+    ] = 4,
+) -> None:
+    """Answer sync requests within a fraction of a second, until SIGTERM or Ctrl-C."""
+    raise typer.Exit(worker_room().run_worker(children))
 
 
 def demo() -> None:

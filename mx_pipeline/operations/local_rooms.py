@@ -9,3 +9,8 @@ from typing import Any
 def local_room(name: str) -> Any:
     """`mx_pipeline.local.<name>`."""
     return importlib.import_module(f"mx_pipeline.local.{name}")
+
+
+def worker_room() -> Any:
+    """The warm worker's supervisor, which knows Dagster."""
+    return importlib.import_module("mx_pipeline.worker.supervisor")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -53,6 +54,12 @@ class Answerer:
         """As the environment says. Raises BadSettings."""
         warehouse = Warehouse(logins_of(settings), LOADER_ROLE)
         return cls(warehouse, settings.sealer(), settings.mx_urls, name)
+
+    def under(self, name: str) -> Answerer:
+        """The same connections and budgets, under another name."""
+        other = copy(self)
+        object.__setattr__(other, "name", name)
+        return other
 
     def close(self) -> None:
         """Give the database connections back."""

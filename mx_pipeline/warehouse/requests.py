@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
 from mx_pipeline.errors import BadInput
 from mx_pipeline.warehouse.audit import record
-from mx_pipeline.warehouse.connections import Session, Tenant
-from mx_pipeline.warehouse.leases import LEASE_SECONDS, LOST
+from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.merchants import get_merchant, paused
 
 AskedThrough: TypeAlias = Literal["command", "dagster", "api", "webhook", "schedule"]
+LANES: Mapping[AskedThrough, int] = {"webhook": 1, "api": 1, "command": 1, "schedule": 2, "dagster": 3}
+"""Who waits for the answer goes first: people and webhooks, then the schedule, then backfills."""
+LAST_LANE = 3
 
-LAUNCH_AGAIN_AFTER_SECONDS = 600
-"""A run that was launched for a request and never claimed it is launched anew after that."""
-MOST_ATTEMPTS = 5
-"""Launched so often without an answer, a request ends as failed: what kills its process would kill the next."""
-HAND_OVER_SECONDS = 10
-"""Who waits for another sync of the merchant to end begins within a second; a claim is not lost before that."""
 MOST_LATEST = 100
 MOST_LATEST_IN_EMERGENCY = 1000
 
@@ -69,17 +65,20 @@ class Claimed:
 def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) -> int:
     """Ask for a sync of this merchant; `claimed_by` where the asker answers it itself. Returns the request's id.
 
-    Raises BadInput for limits passed and for a paused merchant, UnknownMerchant.
+    Where the same is asked for already, this request joins that one and ends with it. Raises BadInput for
+    limits passed and for a paused merchant, UnknownMerchant.
     """
     request.check()
     merchant = get_merchant(tenant)
     if not merchant.is_active:
         raise paused(merchant.merchant_id)
+    lane = LANES[request.asked_through]
     row = tenant.one(
-        "sync",
+        "requests",
         "ask",
         asked_by=request.asked_by,
         asked_through=request.asked_through,
+        lane=lane,
         mode=request.mode,
         latest=request.latest,
         since=request.since,
@@ -87,6 +86,7 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
         emergency=request.emergency,
         reason=request.reason,
         claimed_by=claimed_by,
+        joined_to=None if claimed_by else _joined(tenant, request, lane),
     )
     detail: dict[str, object] = {
         name: str(value) if isinstance(value, date) else value
@@ -106,6 +106,17 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
     return row.request_id
 
 
+def _joined(tenant: Tenant, request: SyncRequest, lane: int) -> int | None:
+    """The open request that asks for the same, where there is one; it takes the better lane of the two."""
+    tenant.run("requests", "take_turn_to_ask")
+    same = {"mode": request.mode, "latest": request.latest, "since": request.since, "until": request.until}
+    first = tenant.run("requests", "open_request", **same).one_or_none()
+    if first is None:
+        return None
+    tenant.run("requests", "join_lane", request_id=first.request_id, lane=lane)
+    return int(first.request_id)
+
+
 def actor_of(asked_by: str) -> str:
     """Who asked, as the audit log names it."""
     return asked_by if ":" in asked_by else f"process:{asked_by}"
@@ -113,7 +124,7 @@ def actor_of(asked_by: str) -> str:
 
 def claim(tenant: Tenant, request_id: int, *, claimed_by: str) -> Claimed | None:
     """Take the request, unless somebody else has it or it is done."""
-    row = tenant.run("sync", "claim", request_id=request_id, claimed_by=claimed_by).one_or_none()
+    row = tenant.run("requests", "claim", request_id=request_id, claimed_by=claimed_by).one_or_none()
     if row is None:
         return None
     request = SyncRequest(
@@ -130,10 +141,10 @@ def claim(tenant: Tenant, request_id: int, *, claimed_by: str) -> Claimed | None
 
 
 def finish(tenant: Tenant, request_id: int, *, run_id: int | None, outcome: str, message: str) -> None:
-    """The request is answered."""
-    tenant.run(
-        "sync", "finish_request", request_id=request_id, run_id=run_id, outcome=outcome, message=message
-    )
+    """The request is answered, and so is everyone who joined it."""
+    answer = {"request_id": request_id, "run_id": run_id, "outcome": outcome, "message": message}
+    tenant.run("requests", "finish_request", **answer)
+    tenant.run("requests", "finish_joined", **answer)
 
 
 def give_up(tenant: Tenant, request_id: int, *, outcome: str, message: str) -> None:
@@ -151,46 +162,4 @@ def give_up(tenant: Tenant, request_id: int, *, outcome: str, message: str) -> N
 
 def get_request(tenant: Tenant, request_id: int) -> Any:
     """The row of one request."""
-    return tenant.one("sync", "request", request_id=request_id)
-
-
-def recover_lost(session: Session) -> None:
-    """End what lost processes left open: their runs are closed, their requests wait again; for the dispatcher.
-
-    A request whose attempts are used up ends as failed. Cheap where nothing is lost.
-    """
-    lost = {"seconds": LEASE_SECONDS, "grace": HAND_OVER_SECONDS}
-    session.run("leases", "close_lost_runs", message=LOST, **lost)
-    session.run("leases", "free_lost_requests", **lost)
-    session.run(
-        "leases",
-        "end_hopeless_requests",
-        most_attempts=MOST_ATTEMPTS,
-        launch_again_after=LAUNCH_AGAIN_AFTER_SECONDS,
-        message=(
-            f"given up: {MOST_ATTEMPTS} runs were launched for it, and each was lost or never began; "
-            "see why in Dagster's runs, then ask for the sync again"
-        ),
-    )
-
-
-def waiting_requests(session: Session, *, most: int) -> Sequence[Any]:
-    """What nobody has claimed, oldest first; for the dispatcher."""
-    rows = session.run("sync", "waiting_requests", launch_again_after=LAUNCH_AGAIN_AFTER_SECONDS, most=most)
-    return rows.all()
-
-
-def mark_launched(session: Session, requests: Sequence[Any]) -> None:
-    """A run was launched for each of these rows of `waiting_requests`; for the dispatcher."""
-    session.run(
-        "sync",
-        "mark_launched",
-        merchants=[row.merchant_id for row in requests],
-        requests=[row.request_id for row in requests],
-    )
-
-
-def running_phases(session: Session, merchants: Sequence[int]) -> dict[int, str]:
-    """The phase of each of these merchants whose sync runs now; for the dispatcher."""
-    rows = session.run("sync", "running_phases", merchants=list(merchants))
-    return {row.merchant_id: row.phase for row in rows}
+    return tenant.one("requests", "request", request_id=request_id)

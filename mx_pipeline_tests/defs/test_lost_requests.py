@@ -17,7 +17,8 @@ from mx_pipeline.defs.sensors import sync_requests
 from mx_pipeline.sync.lease import leased
 from mx_pipeline.synthetic_mx import Rule
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
-from mx_pipeline.warehouse.requests import MOST_ATTEMPTS, claim, finish
+from mx_pipeline.warehouse.dispatching import MOST_ATTEMPTS
+from mx_pipeline.warehouse.requests import claim, finish
 from mx_pipeline_tests.defs.conftest import Clinics
 from mx_pipeline_tests.defs.test_sensors import asked, launched, tick
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT

@@ -41,7 +41,9 @@ def launched(result: dg.SensorResult | dg.SkipReason) -> Sequence[dg.RunRequest]
 
 def asked(clinics: Clinics, merchant_id: int) -> int:
     with clinics.warehouse.app.merchant(merchant_id, person=OPERATOR) as tenant:
-        return ask(tenant, SyncRequest(asked_by="pat@clinic.test", asked_through="api"))
+        request_id = ask(tenant, SyncRequest(asked_by="pat@clinic.test", asked_through="api"))
+    clinics.warehouse.damage("UPDATE mx.sync_requests SET asked_at = asked_at - interval '6 seconds'")
+    return request_id
 
 
 def partitions(clinics: Clinics) -> list[str]:

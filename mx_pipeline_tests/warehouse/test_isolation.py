@@ -12,9 +12,10 @@ from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import WarehouseError
 from mx_pipeline.records import Payment
 from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.dispatching import mark_launched, waiting_requests
 from mx_pipeline.warehouse.loading import load_payments
 from mx_pipeline.warehouse.merchants import list_merchants
-from mx_pipeline.warehouse.requests import SyncRequest, ask, mark_launched, waiting_requests
+from mx_pipeline.warehouse.requests import SyncRequest, ask
 from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
 
 ONE, OTHER = 1_000_000_001, 1_000_000_002
@@ -128,9 +129,9 @@ def test_the_dispatcher_sees_who_waits_and_no_data(two_merchants: WarehouseUnder
         request_id = ask(tenant, SyncRequest("someone", "command"))
 
     with two_merchants.dispatcher.everyone() as session:
-        waiting = waiting_requests(session, most=10)
+        waiting = waiting_requests(session, most=10, head_start_seconds=0)
         mark_launched(session, waiting)
-        again = waiting_requests(session, most=10)
+        again = waiting_requests(session, most=10, head_start_seconds=0)
         merchants = [merchant.merchant_id for merchant in list_merchants(session)]
 
     assert [(row.merchant_id, row.request_id) for row in waiting] == [(OTHER, request_id)]

@@ -646,7 +646,7 @@ CREATE TABLE mx.sync_requests (
     until           date,
     emergency       boolean NOT NULL DEFAULT false,
     reason          text,
-    status          text NOT NULL DEFAULT 'asked' CHECK (status IN ('asked', 'claimed', 'done')),
+    status          text NOT NULL DEFAULT 'asked' CHECK (status IN ('asked', 'claimed', 'joined', 'done')),
     attempt         integer NOT NULL DEFAULT 0,
     claimed_by      text,
     asked_at        timestamptz NOT NULL DEFAULT now(),
@@ -656,14 +656,30 @@ CREATE TABLE mx.sync_requests (
     run_id          bigint,
     outcome         text,
     message         text,
+    lane            smallint NOT NULL DEFAULT 1 CHECK (lane BETWEEN 1 AND 3),
+    joined_to       bigint,
     PRIMARY KEY (merchant_id, request_id),
     CHECK ((mode = 'latest') = (latest IS NOT NULL)),
     CHECK ((mode = 'range') = (since IS NOT NULL OR until IS NOT NULL)),
     CHECK (since < until),
-    CHECK (latest <= 100 OR (emergency AND reason <> ''))
+    CHECK (latest <= 100 OR (emergency AND reason <> '')),
+    CHECK (status <> 'joined' OR joined_to IS NOT NULL),
+    FOREIGN KEY (merchant_id, joined_to) REFERENCES mx.sync_requests
 );
-CREATE INDEX sync_requests_waiting ON mx.sync_requests (asked_at) WHERE status = 'asked';
+CREATE INDEX sync_requests_waiting ON mx.sync_requests (lane, asked_at) WHERE status = 'asked';
 CREATE INDEX sync_requests_claimed ON mx.sync_requests (claimed_at) WHERE status = 'claimed';
+CREATE INDEX sync_requests_joined ON mx.sync_requests (merchant_id, joined_to) WHERE status = 'joined';
+
+-- Workers listen. It rings and says nothing: notifications know no tenant.
+CREATE FUNCTION mx.ring_for_requests() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+BEGIN
+    PERFORM pg_notify('mx_sync_requests', '');
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER ring AFTER INSERT OR UPDATE OF status ON mx.sync_requests FOR EACH ROW
+    WHEN (NEW.status IN ('asked', 'done')) EXECUTE FUNCTION mx.ring_for_requests();
 
 CREATE TABLE mx.sync_runs (
     merchant_id     bigint NOT NULL REFERENCES mx.mx_merchant_configs,
@@ -1343,7 +1359,7 @@ GRANT SELECT (merchant_id, name, environment, timezone, is_active, credentials_r
     ON mx.mx_merchant_configs TO mx_dispatcher;
 GRANT SELECT ON mx.sync_requests, mx.sync_runs, mx.sync_state TO mx_dispatcher;
 GRANT SELECT (merchant_id, holder, expires_at) ON mx.sync_leases TO mx_dispatcher;
-GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at, outcome, message)
+GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at, outcome, message, run_id)
     ON mx.sync_requests TO mx_dispatcher;
 GRANT UPDATE (phase, finished_at, outcome, message) ON mx.sync_runs TO mx_dispatcher;
 
