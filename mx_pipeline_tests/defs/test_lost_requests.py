@@ -30,7 +30,9 @@ RUNS = (
 HALF_A_MINUTE_LATER = """
     UPDATE mx.sync_leases SET expires_at = now() - interval '11 seconds';
     UPDATE mx.credential_users SET expires_at = now() - interval '1 second';
-    UPDATE mx.sync_requests SET claimed_at = claimed_at - interval '31 seconds', launched_at = NULL;
+    UPDATE mx.sync_requests
+       SET claimed_at = claimed_at - interval '31 seconds', asked_at = asked_at - interval '31 seconds',
+           launched_at = NULL;
     UPDATE mx.sync_runs SET started_at = started_at - interval '31 seconds'
 """
 HELD_BY_ANOTHER = """
