@@ -21,6 +21,7 @@ from mx_pipeline.errors import (
     MxRejected,
     MxUnavailable,
 )
+from mx_pipeline.mx_api.card_numbers import masked
 from mx_pipeline.mx_api.careful import parse
 
 if TYPE_CHECKING:
@@ -169,4 +170,4 @@ def _cut(value: object, hide: Callable[[str], str]) -> str:
     """Text for a log line: no secret, no control characters, not long; nothing for what says nothing."""
     if not value or isinstance(value, (list, dict)):
         return ""
-    return CONTROL_CHARACTERS.sub(" ", hide(str(value))).strip()[:LONGEST_DETAIL_QUOTED]
+    return CONTROL_CHARACTERS.sub(" ", masked(hide(str(value)))).strip()[:LONGEST_DETAIL_QUOTED]

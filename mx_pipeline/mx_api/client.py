@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from mx_pipeline.errors import BadSettings
@@ -126,11 +126,19 @@ class MxClient:
 
     def drift(self) -> tuple[dict[str, int], int]:
         """How often which field was not as recorded, and how many texts had characters replaced."""
-        streams = (self._payments, self._payment_details, self._invoices, self._invoice_details)
         counts = {
-            f"{each.stream}.{field}": times for each in streams for field, times in each.drift.counts.items()
+            f"{each.stream}.{field}": times
+            for each in self._streams()
+            for field, times in each.drift.counts.items()
         }
-        return counts, sum(each.drift.replaced for each in streams)
+        return counts, sum(each.drift.replaced for each in self._streams())
+
+    def masked_card_numbers(self) -> int:
+        """In how many texts somebody had typed a card number."""
+        return sum(each.drift.masked for each in self._streams())
+
+    def _streams(self) -> tuple[Decoding[Any], ...]:
+        return (self._payments, self._payment_details, self._invoices, self._invoice_details)
 
     def list_payments(
         self,

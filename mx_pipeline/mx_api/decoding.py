@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import msgspec
 
 from mx_pipeline.errors import MxContractBroken
+from mx_pipeline.mx_api.card_numbers import is_within, masked_within, may_be_in
 from mx_pipeline.mx_api.careful import Tree, convert, known_keys_of, parse, purchases_as_sent
 from mx_pipeline.mx_api.drift import Drift
 from mx_pipeline.mx_api.envelope import parsed
@@ -134,6 +135,8 @@ class Decoding(Generic[R]):
             self._soundness.drop_empty_texts(record)
             if self._has_purchases:
                 self._keep_lines(record, raw)
+            if has_escapes or may_be_in(raw, id_of(record)):
+                self._mask_card_numbers(record)
         except NOT_TYPED:
             return None
         return record
@@ -148,6 +151,12 @@ class Decoding(Generic[R]):
         as_sent = purchases_as_sent(lines) if b"\\u" in raw else known_keys_of(lines)
         msgspec.structs.force_setattr(record, "purchases_as_sent", as_sent)
 
+    def _mask_card_numbers(self, record: R) -> None:
+        self.drift.masked += self._soundness.mask_card_numbers(record)
+        if isinstance(record, InvoiceDetail) and any(map(is_within, record.purchases_as_sent)):
+            lines = tuple(map(masked_within, record.purchases_as_sent))
+            msgspec.structs.force_setattr(record, "purchases_as_sent", lines)
+
     def _carefully(self, tree: object) -> R | RefusedRecord:
         try:
             taken = convert(tree, self._shape, self.drift)
@@ -161,6 +170,7 @@ class Decoding(Generic[R]):
             if self._has_purchases:
                 lines = purchases_as_sent(cast("Tree", tree).get("purchases"))
                 msgspec.structs.force_setattr(record, "purchases_as_sent", lines)
+            self._mask_card_numbers(record)
         except CannotTakeIn as reason:
             return self._refused(tree, str(reason))
         return record

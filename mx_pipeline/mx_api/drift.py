@@ -59,6 +59,8 @@ class Drift:
         self.counts: Counter[str] = Counter()
         self.replaced = 0
         """Texts in which a character that Postgres cannot store became U+FFFD."""
+        self.masked = 0
+        """Texts in which a card number was masked."""
 
     def look_at_keys(self, came: Iterable[str], path: str) -> None:
         """Count the keys that nobody has documented, wherever they stand."""

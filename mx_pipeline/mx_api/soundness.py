@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
+from mx_pipeline.mx_api.card_numbers import SHORTEST, is_in, masked
 from mx_pipeline.mx_api.values import (
     BIGINT_BELOW,
     EXACT,
@@ -127,6 +128,26 @@ class Soundness:
             if inner is not None:
                 for each in cast("Sequence[msgspec.Struct]", inner) if is_many else (inner,):
                     soundness.drop_empty_texts(each)
+
+    def mask_card_numbers(self, record: msgspec.Struct) -> int:
+        """In how many texts one was masked. As above: nobody else has seen the record."""
+        count = 0
+        # `is_in` without its call: nearly every text of every record ends here.
+        for name, text in zip(self._texts, self._text_values(record), strict=True):
+            if (
+                text is not None
+                and len(text) >= SHORTEST
+                and is_in(text)
+                and (mended := masked(text)) != text
+            ):
+                msgspec.structs.force_setattr(record, name, mended)
+                count += 1
+        for name, is_many, soundness in self._inside:
+            inner = getattr(record, name)
+            if inner is not None:
+                for each in cast("Sequence[msgspec.Struct]", inner) if is_many else (inner,):
+                    count += soundness.mask_card_numbers(each)
+        return count
 
 
 class LooseNumbers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,6 +17,8 @@ MANY_ROWS = 200
 """More than a terminal shows at once, and the drawing of boxes takes a millisecond a row."""
 PIPED_WIDTH = 200
 """Columns where stdout is no terminal: no row of ours is wrapped in a file or under `grep`."""
+NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves a cursor, colours a terminal or turns the direction of writing: names from MX may hold anything."""
 
 
 def say(text: str) -> None:
@@ -37,7 +40,13 @@ def say_table(table: Table) -> None:
         return
     is_terminal = sys.stdout.isatty()
     # Names come from people and messages from the vendor: neither is markup.
-    console = Console(markup=False, emoji=False, highlight=False, width=None if is_terminal else PIPED_WIDTH)
+    console = Console(
+        markup=False,
+        emoji=False,
+        highlight=False,
+        force_terminal=False,
+        width=None if is_terminal else PIPED_WIDTH,
+    )
     with console.capture() as drawn:
         console.print(table)
     say("\n".join(line.rstrip() for line in drawn.get().splitlines()).strip("\n"))
@@ -69,9 +78,13 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
 def _write(stream: TextIO, text: str) -> None:
     try:
-        stream.write(f"{text}\n")
+        stream.write(f"{NOT_TEXT.sub(_escaped, text)}\n")
         stream.flush()
     except BrokenPipeError:
         # What is left in the buffer would fail again when the interpreter closes the stream.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mx_pipeline.operations.printing import one_line
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -127,10 +129,11 @@ def _product(found: Trace) -> Iterator[str]:
     payment: Any = found.payment
     if not found.lines:
         return
-    yield f"  product: {payment['product_name'] or 'none, the line has no name'} ({MAIN_PRODUCT_RULE})"
+    product = one_line(payment["product_name"] or "none, the line has no name")
+    yield f"  product: {product} ({MAIN_PRODUCT_RULE})"
     for place, line in enumerate(found.lines):
         verdict = "won " if place == 0 else "lost"
-        name = (line["product_name"] or "without a name").strip()
+        name = one_line(line["product_name"] or "without a name")
         yield f"    {verdict} {line['total_amount']} {name} (invoice {line['mx_invoice_id']}, line {line['line']})"
     source = payment["category_source"]
     if source:
