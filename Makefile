@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Three on two cores: some tests only wait, for a lease or a server. Each has a Postgres of its own.
+WORKERS ?= 3
+SIDE_BY_SIDE = --numprocesses=$(WORKERS) --dist=loadgroup
 
-.PHONY: help install demo up test test-system bench chaos check format clean
+.PHONY: help install demo up test test-system faults faults-full bench chaos check format clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +27,13 @@ up: $(INSTALLED) ## the same, and it stays up
 	$(BIN)/mx-pipeline up
 
 test: $(INSTALLED) ## all tests that need nothing but Python
-	$(BIN)/python -m pytest -m "not system"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not system"
+
+faults: $(INSTALLED) ## the part of it that examines a sync under every fault, with a sample of chaos
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) mx_pipeline_tests/faults
+
+faults-full: $(INSTALLED) ## the same, and what CI sees scaled takes its real 30 s
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --full-length mx_pipeline_tests/faults
 
 test-system: $(INSTALLED) ## the tests that need PgBouncer and PostgreSQL 15 from the system's packages
 	@$(BIN)/python -m mx_pipeline_tests.system_parts

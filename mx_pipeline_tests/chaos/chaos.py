@@ -15,8 +15,8 @@ from mx_pipeline_tests.chaos.troubles import next_trouble
 LONGEST_PAUSE_SECONDS = 0.6
 
 
-def run_chaos(*, seconds: float, seed: int, merchants: int) -> Tally:
-    """So many seconds of trouble, then one more sync of each clinic, then the oracle."""
+def run_chaos(*, seconds: float, seed: int, merchants: int, faults_at_least: int = 0) -> Tally:
+    """So many seconds of trouble, and so many faults, then one more sync of each clinic, then the oracle."""
     dice = random.Random(seed)
     happened = Counter[str]()
     tally = Tally(seed)
@@ -28,7 +28,7 @@ def run_chaos(*, seconds: float, seed: int, merchants: int) -> Tally:
         ]
         deadline = time.monotonic() + seconds
         try:
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline or happened.total() < faults_at_least:
                 time.sleep(dice.random() * LONGEST_PAUSE_SECONDS)
                 trouble = next_trouble(dice)
                 trouble(scene, dice)

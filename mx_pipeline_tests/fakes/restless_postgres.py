@@ -18,7 +18,7 @@ from mx_pipeline.local.postgres_place import existing_place
 from mx_pipeline.sealing import SealingKey
 from mx_pipeline.warehouse.logins import DRIVER, Logins
 from mx_pipeline.warehouse.migrate import migrate
-from mx_pipeline_tests.local.throwaway_postgres import throwaway_directory
+from mx_pipeline_tests.local.throwaway_postgres import memory, throwaway_directory
 
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 """Without fsync a power cut loses data and a killed process does not; an acknowledged COMMIT must be written."""
@@ -35,7 +35,7 @@ class RestlessPostgres:
     @classmethod
     @contextmanager
     def in_directory(cls) -> Iterator[RestlessPostgres]:
-        with throwaway_directory() as home, running(home, settings=SETTINGS) as server:
+        with throwaway_directory(within=memory()) as home, running(home, settings=SETTINGS) as server:
             yield cls(server)
 
     def new_warehouse(self, name: str) -> Logins:

@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -22,6 +23,7 @@ from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import LOADER_ROLE, Logins
 from mx_pipeline.warehouse.requests import SyncRequest
 from mx_pipeline_tests.fakes.clinic import QUICK
+from mx_pipeline_tests.fakes.wrong_clock import set_wall_clock
 
 # Forked from a process that has one thread and has imported everything: a real one, up in 50 ms.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -39,6 +41,10 @@ class Job:
     phases: frozenset[Phase] = ALL_PHASES
     limits: CallLimits = QUICK
     patience_seconds: float = 60
+    clock_ahead_seconds: float = 0
+    """How wrong this process's wall clock is."""
+    clock_jumps_after_seconds: float = 0
+    """0: it is wrong from the first moment on."""
     is_deaf_and_dumb: bool = False
     """No stdout, a full disk under its logs and its stderr, no directory for temporary files."""
 
@@ -92,6 +98,12 @@ class SyncingProcess:
 def _sync(job: Job, tells: Connection) -> None:
     if job.is_deaf_and_dumb:
         _make_deaf_and_dumb()
+    if job.clock_jumps_after_seconds:
+        jump = threading.Timer(job.clock_jumps_after_seconds, set_wall_clock, [job.clock_ahead_seconds])
+        jump.daemon = True
+        jump.start()
+    elif job.clock_ahead_seconds:
+        set_wall_clock(job.clock_ahead_seconds)
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     warehouse = Warehouse(job.logins, LOADER_ROLE, patience_seconds=job.patience_seconds)
     urls = {"sandbox": job.mx_url, "production": job.mx_url}

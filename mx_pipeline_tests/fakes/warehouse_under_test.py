@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from mx_pipeline.access import OPERATOR
 from mx_pipeline.sealing import Sealer
@@ -23,7 +23,8 @@ class WarehouseUnderTest:
         self.logins = logins
         self.sealer = Sealer(logins.key)
         self._open = cache(lambda role: Warehouse(logins, role))
-        self._engine: Engine = create_engine(logins.admin, poolclass=NullPool)
+        # A new connection costs more than most of what is asked over it; a server that was restarted meanwhile is met.
+        self._engine: Engine = create_engine(logins.admin, pool_size=1, max_overflow=20, pool_pre_ping=True)
 
     @property
     def loader(self) -> Warehouse:
@@ -76,12 +77,11 @@ class WarehouseUnderTest:
         """All rows of all tables as one text, but the tables whose name ends so."""
         tables = self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'mx'")
         wanted = [table for (table,) in tables if not table.endswith(but)]
-        return "\n".join(
-            # Not `str(row)`: SQLAlchemy leaves out the middle of a long one, and what is looked for with it.
-            text
-            for table in wanted
-            for (text,) in self.rows(f"SELECT t::text FROM mx.{table} AS t")
+        texts = " UNION ALL ".join(
+            f"SELECT string_agg(t::text, E'\\n') FROM mx.{table} AS t" for table in wanted
         )
+        # Not `str(row)`: SQLAlchemy leaves out the middle of a long one, and what is looked for with it.
+        return "\n".join(text or "" for (text,) in self.rows(texts))
 
     def damage(self, statement: str, **parameters: object) -> None:
         """What no role of ours could do."""

@@ -15,6 +15,7 @@ from mx_pipeline.synthetic_mx import SyntheticMx
 from mx_pipeline.warehouse.logins import DRIVER, Logins
 from mx_pipeline_tests.fakes.clinic import Clinic, a_clinic, mx, synthetic_mx
 from mx_pipeline_tests.fakes.examination import NEIGHBOUR, Examination, people_write
+from mx_pipeline_tests.fakes.invariants import watch_progress
 from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
 
 __all__ = ["a_clinic", "mx", "synthetic_mx"]
@@ -28,6 +29,7 @@ def template(
     name = f"neighbour_{os.getpid()}"
     url = make_url(postgres.create_database(name, template=template)).set(drivername=DRIVER)
     warehouse = WarehouseUnderTest(Logins(url, sealing_key))
+    watch_progress(warehouse)
     key = synthetic_mx.add_merchant(NEIGHBOUR, payments=60, seed=3)
     warehouse.has_merchant(NEIGHBOUR, key=key.consumer_key, secret=key.consumer_secret)
     report = Clinic(synthetic_mx, warehouse, NEIGHBOUR, key=key).sync("full")

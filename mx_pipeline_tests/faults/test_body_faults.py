@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
 from mx_pipeline.mx_api.calls import CallLimits
@@ -17,7 +12,6 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 
 MEGABYTE = 1_000_000
 RSS_ABOVE_IDLE_AT_MOST = 100 * MEGABYTE
-PAGE_BYTES = 4096
 
 NONSENSE = {
     "truncated": (faults.cut_short, "mx_bad_response", "not whole JSON"),
@@ -167,36 +161,10 @@ def test_h16_a_monstrous_body_is_dropped_within_the_memory_budget(
     clinic = examination.clinic(payments=30)
     clinic.mx.answers(faults.huge(kind, endpoint="payments"))  # type: ignore[arg-type]
 
-    with memory() as peak:
-        report = examination.sync(clinic)
+    report = examination.sync(clinic)
 
-    assert peak.bytes < RSS_ABOVE_IDLE_AT_MOST
+    assert examination.peak_bytes < RSS_ABOVE_IDLE_AT_MOST
     assert report.outcome == "failed"
     assert ("nested too deeply" if kind == "deep" else "is larger than 20000000 bytes") in report.message
     assert payments_held(clinic) == 0
     examination.heals(clinic)
-
-
-class Peak:
-    bytes = 0
-
-
-@contextmanager
-def memory() -> Iterator[Peak]:
-    """How much this process, vendor and client together, grows at most meanwhile."""
-    peak, ended = Peak(), threading.Event()
-    before = _resident()
-
-    def watch() -> None:
-        while not ended.wait(0.005):
-            peak.bytes = max(peak.bytes, _resident() - before)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    yield peak
-    ended.set()
-    watcher.join()
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES

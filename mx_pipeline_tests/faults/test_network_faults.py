@@ -61,13 +61,17 @@ def test_h9_a_connection_that_hangs_is_given_up_in_time(examination: Examination
     assert "MX is not reachable" in report.message
 
 
-def test_h10_a_body_that_drips_ends_at_the_total_deadline(examination: Examination, mx: SyntheticMx) -> None:
+def test_h10_a_body_that_drips_ends_at_the_total_deadline(
+    examination: Examination, mx: SyntheticMx, *, is_full_length: bool
+) -> None:
+    """With --full-length: one byte a second, and the 30 s of `CallLimits`, twice."""
     assert CallLimits().total_deadline_seconds == 30
+    limits = msgspec.structs.replace(CallLimits(), tries=2) if is_full_length else IMPATIENT
     with BadNetwork(mx.url) as network:
-        clinic = examination.clinic(payments=30, url=network.url, limits=IMPATIENT)
-        network.spoils(bad_network.drips(0.01), times=100)
+        clinic = examination.clinic(payments=30, url=network.url, limits=limits)
+        network.spoils(bad_network.drips(1 if is_full_length else 0.01), times=100)
 
-        report = examination.sync(clinic, seconds_at_most=5)
+        report = examination.sync(clinic, seconds_at_most=2 * limits.total_deadline_seconds + 5)
 
         assert report.outcome == "failed"
         assert "no whole answer" in report.message

@@ -7,20 +7,20 @@ import pytest
 
 from mx_pipeline.local.embedded_postgres import running
 from mx_pipeline_tests.local.processes import nothing_runs_under, soon
-from mx_pipeline_tests.local.throwaway_postgres import UNSAFE_AND_FAST, throwaway_directory
+from mx_pipeline_tests.local.throwaway_postgres import UNSAFE_AND_FAST, memory, throwaway_directory
 
 
 @pytest.fixture
 def new_home() -> Generator[Path]:
     """Empty: the first start makes the data directory (0.6 s)."""
-    with throwaway_directory() as directory:
+    with throwaway_directory(within=memory()) as directory:
         yield directory
         assert soon(lambda: nothing_runs_under(directory))
 
 
 @pytest.fixture(scope="session")
 def made_home() -> Generator[Path]:
-    with throwaway_directory() as directory:
+    with throwaway_directory(within=memory()) as directory:
         with running(directory, settings=UNSAFE_AND_FAST):
             pass
         yield directory

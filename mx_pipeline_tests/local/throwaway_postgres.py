@@ -1,5 +1,6 @@
 """A real Postgres for one test session, in a directory of its own that goes with it."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -9,13 +10,22 @@ from pathlib import Path
 from mx_pipeline.local.embedded_postgres import EmbeddedPostgres, running
 
 # What a power cut would lose is lost anyway.
-UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+UNSAFE_AND_FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_wal_size": "256MB",
+}
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 # a new directory in it, with a name that nobody can guess
+"""Copying a database there takes 20 ms of CPU, and 250 ms on the disk of a virtual machine (2026-11-23)."""
+MEMORY_BYTES = 4_000_000_000
+"""Room for several servers with a hundred databases each; a container's usual 64 MB are not."""
 
 
 @contextmanager
-def throwaway_directory() -> Generator[Path]:
+def throwaway_directory(*, within: Path | None = None) -> Generator[Path]:
     """Made so that root's unprivileged account may enter: pytest's own tmp_path is closed to it."""
-    directory = Path(tempfile.mkdtemp(prefix="mx-pipeline-test-"))
+    directory = Path(tempfile.mkdtemp(prefix="mx-pipeline-test-", dir=within))
     directory.chmod(0o711)
     try:
         yield directory
@@ -26,5 +36,14 @@ def throwaway_directory() -> Generator[Path]:
 @contextmanager
 def throwaway_postgres(**settings: str) -> Generator[EmbeddedPostgres]:
     """For a session-scoped fixture. Ends with the test session, also on Ctrl-C and SIGKILL."""
-    with throwaway_directory() as home, running(home, settings={**UNSAFE_AND_FAST, **settings}) as postgres:
+    with (
+        throwaway_directory(within=memory()) as home,
+        running(home, settings={**UNSAFE_AND_FAST, **settings}) as postgres,
+    ):
         yield postgres
+
+
+def memory() -> Path | None:
+    """Where the data of tests go; None where there is too little of it: to the disk then."""
+    has_room = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > MEMORY_BYTES
+    return IN_MEMORY if has_room and os.access(IN_MEMORY, os.W_OK) else None

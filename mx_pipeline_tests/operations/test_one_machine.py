@@ -15,13 +15,13 @@ from mx_pipeline.local.embedded_warehouse import ensure_sealing_key
 from mx_pipeline.settings import SEALING_KEY_FILE
 from mx_pipeline.synthetic_mx import KeyPair
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
-from mx_pipeline_tests.local.throwaway_postgres import throwaway_directory
+from mx_pipeline_tests.local.throwaway_postgres import memory, throwaway_directory
 from mx_pipeline_tests.operations.commands import CommandLine
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    with throwaway_directory() as directory:
+    with throwaway_directory(within=memory()) as directory:
         yield directory / "of mx"
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline_tests.fakes.clinic import Clinic
-from mx_pipeline_tests.fakes.examination import Examination, all_tables
+from mx_pipeline_tests.fakes.examination import Examination
+from mx_pipeline_tests.fakes.invariants import all_tables
 from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
 from mx_pipeline_tests.fakes.watched_wire import WatchedWire, Wire
 from mx_pipeline_tests.faults.database.conftest import Opened
@@ -22,6 +23,7 @@ STATEMENTS_TRIED = 16
 COMMITS_TRIED = 16
 CONNECTING = 20
 """Statements of the first sync that later ones do without, their connections being open."""
+KEPT = {"mx_merchant_configs", "audit_log"}
 NOT_COMPARED = {"secondsByPhase", "vendorClockSkewSeconds"}
 
 
@@ -32,7 +34,7 @@ def clinic(a_clinic: Callable[..., Clinic], syncs_with: Opened, wire: WatchedWir
 
 def never_synced(clinic: Clinic) -> Clinic:
     """The same clinic, as if it had just been registered."""
-    tables = [name for name in all_tables(clinic.warehouse) if name != "mx_merchant_configs"]
+    tables = [name for name in all_tables(clinic.warehouse) if name not in KEPT]
     emptied = ";".join(f"DELETE FROM mx.{name} WHERE merchant_id = {clinic.merchant_id}" for name in tables)
     clinic.warehouse.damage(f"SET LOCAL session_replication_role = replica; {emptied}")
     return clinic

@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+import time
+from collections.abc import Callable
 
 import pytest
 
+from mx_pipeline.synthetic_mx import Rule
+from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
 from mx_pipeline.warehouse.leases import LEASE_SECONDS
-from mx_pipeline_tests.chaos.tally import Tally
-from mx_pipeline_tests.faults.process.in_the_background import TakenOver
+from mx_pipeline_tests.chaos.chaos import run_chaos
+from mx_pipeline_tests.fakes.examination import Examination
+from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
+
+CHAOS_SEED, CHAOS_SECONDS, CHAOS_FAULTS, CHAOS_MERCHANTS = 11, 12, 32, 3
+AN_HOUR = 3600
 
 
-def test_p12_the_lease_of_a_killed_process_is_taken_over_after_half_a_minute(
-    taken_over: Future[TakenOver],
+@pytest.mark.begins_early
+def test_p12_p18_the_lease_of_a_killed_process_is_taken_over_after_half_a_minute_whatever_its_clock_said(
+    examination: Examination,
 ) -> None:
-    told = taken_over.result(60)
+    clinic = examination.clinic(payments=150)
+    victim: list[SyncingProcess] = []
+    killed_at: list[float] = []
 
-    assert (told.outcome, told.differences) == ("success", [])
-    assert LEASE_SECONDS - 1 < told.after_seconds < LEASE_SECONDS + 8
+    async def kill(_: Asked, answer: Answer) -> Answer:
+        victim[0].kill()
+        killed_at.append(time.monotonic())
+        return answer
+
+    clinic.mx.answers(Rule(act=kill, endpoint="invoice", skip=30, times=1))
+    job = Job(clinic.warehouse.logins, clinic.mx.url, MERCHANT, clock_ahead_seconds=AN_HOUR)
+    victim.append(SyncingProcess(job))
+    assert victim[0].ended() is None
+
+    report = examination.sync(clinic, seconds_at_most=LEASE_SECONDS + 15)
+
+    assert LEASE_SECONDS - 1 < time.monotonic() - killed_at[0] < LEASE_SECONDS + 15
+    examination.is_whole(clinic, report)
 
 
+@pytest.mark.begins_early
 def test_p10_a_sample_of_chaos_loses_doubles_and_mixes_up_nothing(
-    sample_of_chaos: Future[Tally], capsys: pytest.CaptureFixture[str]
+    record_property: Callable[[str, object], None],
 ) -> None:
-    tally = sample_of_chaos.result(150)
+    tally = run_chaos(
+        seconds=CHAOS_SECONDS, faults_at_least=CHAOS_FAULTS, seed=CHAOS_SEED, merchants=CHAOS_MERCHANTS
+    )
 
-    with capsys.disabled():
-        print(f"\n{tally}")  # noqa: T201 # the seed is for whoever reads CI
+    record_property("told", f"chaos: {tally}")
     assert tally.is_clean, "\n".join(tally.troubled)
-    assert sum(tally.faults.values()) >= 30
+    assert sum(tally.faults.values()) >= CHAOS_FAULTS
