@@ -41,8 +41,11 @@ class Migrated:
     after: str
 
 
-def migrate(logins: Logins) -> Migrated:
-    """Create or update everything. Raises WarehouseNotReady with what to grant, WarehouseError otherwise."""
+def migrate(logins: Logins, *, to: str = "head") -> Migrated:
+    """Create or update everything, `to` the newest migration or the one named.
+
+    Raises WarehouseNotReady with what to grant, WarehouseError otherwise.
+    """
     with admin_transaction(logins) as connection:
         server = ask(connection, "server").one()
         if server.version < MINIMUM_VERSION:
@@ -56,8 +59,8 @@ def migrate(logins: Logins) -> Migrated:
         before = MigrationContext.configure(
             connection, opts={"version_table_schema": "mx"}
         ).get_current_revision()
-        command.upgrade(_alembic(connection), "head")
-        return Migrated(database=server.database, before=before, after=newest())
+        command.upgrade(_alembic(connection), to)
+        return Migrated(database=server.database, before=before, after=newest() if to == "head" else to)
 
 
 def newest() -> str:

@@ -13,6 +13,9 @@ from mx_pipeline_tests.isolation.rows import ONE, OTHER, PERSON, MadeRow, fill
 
 TENANT_ROLES = (LOADER_ROLE, APP_ROLE)
 PEOPLE = (None, "", "operator", PERSON)
+FIGURES = "investor_"
+"""Views of sums of 5 customers or more, which a row each does not fill; test_investors.py does."""
+ANALYST, INVESTOR = "analyst_of_the_one", "investor_of_none"
 NO_MERCHANT = (
     None, "", " ", "0", "-1", "x", "NaN", "null", "*", "1e9", "1000000001.0", "01000000001", "+1000000001",
     " 1000000001", "1000000001\n", "1000000001 ", "\uff11\uff10", "99999999999999999999999999",
@@ -26,7 +29,14 @@ NO_MERCHANT = (
 def scene(scratch: Any) -> tuple[Any, dict[str, MadeRow], dict[str, list[str]]]:
     """Two merchants with a row each everywhere, in a transaction that is never committed."""
     cursor = scratch.cursor()
-    return cursor, {row.table: row for row in fill(cursor)}, relations(cursor)
+    rows = {row.table: row for row in fill(cursor)}
+    cursor.execute(
+        f"CREATE ROLE {ANALYST} LOGIN IN ROLE mx_analyst; CREATE ROLE {INVESTOR} LOGIN IN ROLE mx_investor"
+    )
+    cursor.execute(
+        "UPDATE mx.sql_logins SET login = %s, sees_names = true WHERE merchant_id = %s", (ANALYST, ONE)
+    )
+    return cursor, rows, relations(cursor)
 
 
 @pytest.mark.parametrize("person", PEOPLE)
@@ -63,6 +73,26 @@ def test_s8_a_role_for_all_merchants_can_do_there_what_is_listed_and_nothing_els
     if role == BACKUP_ROLE:
         allowed = {(relation, "SELECT") for relation in all_relations if not relation.startswith(FIGURES)}
     assert worked == allowed
+
+
+@pytest.mark.parametrize("forged", [{}, {"mx.merchant_id": str(OTHER), "mx.user_id": PERSON}])
+@pytest.mark.parametrize(("login", "at_most"), [(ANALYST, 1), (INVESTOR, 0)])
+def test_s11_a_person_with_sql_stays_with_their_merchants_whatever_they_set(
+    scene: Any, login: str, at_most: int, forged: dict[str, str | None]
+) -> None:
+    cursor, rows, all_relations = scene
+    attacker = Attacker(cursor, login, forged)
+
+    worked = [
+        crossing
+        for relation, columns in all_relations.items()
+        for crossing in crossings(attacker, relation, columns, rows.get(relation), at_most=at_most)
+    ]
+
+    assert worked == []
+    assert (
+        own(attacker, "payments") == own(attacker, "payment_people") == (1 if login == ANALYST else "42501")
+    )
 
 
 @pytest.mark.parametrize("role", TENANT_ROLES)
