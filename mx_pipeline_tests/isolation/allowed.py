@@ -34,8 +34,7 @@ ALLOWED: dict[tuple[str, str], str] = {
             "decides who may do what, which has to be known before anyone may see it; tells no data"
         for function in (
             "access_of(uuid,bigint)", "is_at_merchant(uuid,bigint)", "may(text,bigint)",
-            "may_give(bigint,uuid,text,jsonb)", "merchants_of(uuid)", "merchants_of_login(text)",
-            "merchants_with_figures()", "role_at(bigint)", "standing_of(uuid,bigint)",
+            "may_give(bigint,uuid,text,jsonb)", "merchants_of(uuid)", "role_at(bigint)", "standing_of(uuid,bigint)",
         )
     },
     ("a function with its owner's rights", "mx.merchants_of_login(text)"):

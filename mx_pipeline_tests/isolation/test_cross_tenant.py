@@ -13,8 +13,6 @@ from mx_pipeline_tests.isolation.rows import ONE, OTHER, PERSON, MadeRow, fill
 
 TENANT_ROLES = (LOADER_ROLE, APP_ROLE)
 PEOPLE = (None, "", "operator", PERSON)
-FIGURES = "investor_"
-"""Views of sums of 5 customers or more, which a row each does not fill; test_investors.py does."""
 ANALYST, INVESTOR = "analyst_of_the_one", "investor_of_none"
 NO_MERCHANT = (
     None, "", " ", "0", "-1", "x", "NaN", "null", "*", "1e9", "1000000001.0", "01000000001", "+1000000001",

@@ -102,8 +102,8 @@ BREAKS = [
     ),
     (
         "a tenant table that does not restrict a role to its merchant",
-        "ALTER POLICY only_granted_merchants ON mx.payment_people"
-        " USING (merchant_id = ANY ((SELECT mx.merchants_of_login('data'))::bigint[]))",
+        ("ALTER POLICY only_granted_merchants ON mx.payment_people"
+        " USING (merchant_id = ANY ((SELECT mx.merchants_of_login('data'))::bigint[]))"),
         "mx.payment_people for mx_analyst",
     ),
     (
