@@ -25,6 +25,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x LeaseLost                another process has taken this merchant's sync over
   x SyncStopped              a person paused or removed this merchant while its sync ran
   x MerchantBusy             another sync of this merchant is under way
+  x AccessDenied             this person may not do this here, or is not who they say
   x UnknownMerchant          no such tenant, or it is not active
   x UnknownPayment           no such payment is stored here
   x BadInput                 what was asked cannot be done as asked; the message says what to type
@@ -186,6 +187,12 @@ class MerchantBusy(MxPipelineError):
     """Another sync of this merchant is under way, and did not end in time."""
 
     code = "merchant_busy"
+
+
+class AccessDenied(MxPipelineError):
+    """This person may not do this here, or did not prove who they are. The message says who can help."""
+
+    code = "access_denied"
 
 
 class UnknownMerchant(MxPipelineError):

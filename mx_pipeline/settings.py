@@ -43,6 +43,16 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True)
+class Issuer:
+    """An OpenID Connect issuer whose tokens say who somebody is."""
+
+    url: str
+    """As its tokens name it (`iss`); its keys are found below this address."""
+    audience: str
+    """What its tokens must be meant for (`aud`)."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """The whole environment of one process."""
 
@@ -59,6 +69,10 @@ class Settings:
     mx_urls: Mapping[MxEnvironment, str]
     is_embedded: bool
     """MX_DATABASE_URL is unset: the database is this machine's own."""
+    token: str | None = field(default=None, repr=False)
+    """Who is at the keyboard, by a bearer token; None is the operator of this machine."""
+    issuer: Issuer | None = None
+    """Whose tokens are taken, besides our own."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -79,6 +93,8 @@ class Settings:
             previous_sealing_key=_key_of(env, "MX_SEALING_KEY_PREVIOUS"),
             mx_urls={name: _mx_url(env, name) for name in MX_ENVIRONMENTS},
             is_embedded=not env.get("MX_DATABASE_URL"),
+            token=(env.get("MX_TOKEN") or "").strip() or None,
+            issuer=_issuer(env),
         )
 
     def warehouse_url(self) -> str:
@@ -181,6 +197,32 @@ def _sealing_key(env: Mapping[str, str], home: Path) -> SealingKey | None:
 def _key_of(env: Mapping[str, str], variable: str) -> SealingKey | None:
     text = env.get(variable)
     return SealingKey.from_base64(text, variable=variable) if text else None
+
+
+def _issuer(env: Mapping[str, str]) -> Issuer | None:
+    url, audience = env.get("MX_OIDC_ISSUER"), env.get("MX_OIDC_AUDIENCE")
+    if not url and not audience:
+        return None
+    if not url or not audience:
+        raise BadSettings(
+            "MX_OIDC_ISSUER and MX_OIDC_AUDIENCE go together: the issuer's address, and what its tokens are meant for"
+        )
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if (
+        not host
+        or parts.scheme not in ("http", "https")
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
+        raise BadSettings("MX_OIDC_ISSUER must be an address such as https://login.example.com/realm")
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise BadSettings("MX_OIDC_ISSUER must begin with https://: its keys decide who may do what")
+    return Issuer(url, audience)
 
 
 def _mx_url(env: Mapping[str, str], name: MxEnvironment) -> str:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from mx_pipeline.errors import BadInput, BadSettings, MxPipelineError
+from mx_pipeline.errors import AccessDenied, BadInput, BadSettings, MxPipelineError
 from mx_pipeline.operations.printing import one_line, say_json, tell
 
 PROGRAM = "mx-pipeline"
@@ -55,7 +55,9 @@ def leave(code: int) -> NoReturn:
 
 
 def exit_code_of(error: MxPipelineError) -> ExitCode:
-    """Usage where another command line or environment would do, failed otherwise."""
+    """Denied where another person could; usage where another command line or environment would do."""
+    if isinstance(error, AccessDenied):
+        return ExitCode.DENIED
     return ExitCode.USAGE if isinstance(error, BadInput | BadSettings) else ExitCode.FAILED
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from mx_pipeline.operations import (
+    access_commands,
     audit_commands,
+    invitation_commands,
     key_commands,
     local_commands,
     merchant_commands,
@@ -16,7 +18,9 @@ from mx_pipeline.operations import (
     quarantine_commands,
     status_command,
     sync_command,
+    token_commands,
     trace_command,
+    user_commands,
 )
 from mx_pipeline.operations.border import leave, run
 from mx_pipeline.operations.printing import say
@@ -40,6 +44,14 @@ app.command("trace")(trace_command.trace)
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(key_commands.app, name="keys")
+users = user_commands.app
+users.command("invite")(invitation_commands.invite)
+users.command("accept")(invitation_commands.accept)
+users.command("token")(token_commands.token)
+users.command("tokens")(token_commands.tokens)
+users.command("revoke-token")(token_commands.revoke_token)
+app.add_typer(users, name="users")
+app.add_typer(access_commands.app, name="access")
 app.command("up")(local_commands.up)
 app.command("worker")(local_commands.worker)
 app.command("demo")(local_commands.demo)

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from mx_pipeline.access import NO_OVERRIDES, Overrides, PermissionRow, Standing, TenantRole
+from mx_pipeline.access import NO_OVERRIDES, Access, Overrides, PermissionRow, Standing, TenantRole
 from mx_pipeline.errors import BadInput
 from mx_pipeline.warehouse.connections import Session, Tenant
+from mx_pipeline.warehouse.merchants import unknown
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,35 @@ def give_role(
 def take_role(tenant: Tenant, user_id: str) -> bool:
     """The person may do nothing here any more; False where they could not before."""
     return tenant.run("people", "take_role", user_id=user_id).one_or_none() is not None
+
+
+def list_users(session: Session) -> list[User]:
+    """Everyone whom whoever asks may see."""
+    return [user_of(row) for row in session.run("people", "users")]
+
+
+def set_user_active(session: Session, user_id: str, *, is_active: bool) -> None:
+    """Let a person in, or out, everywhere."""
+    session.one("people", "set_user_active", user_id=user_id, is_active=is_active)
+
+
+def merchants_of(session: Session, person: str) -> dict[int, Access]:
+    """Every merchant where a person may do anything, and what."""
+    return {
+        row.merchant_id: Access(row.role, row.through, frozenset(row.permissions))
+        for row in session.run("people", "merchants_of", person=person)
+    }
+
+
+def row_of(tenant: Tenant, user_id: str) -> tuple[PermissionRow | None, bool]:
+    """What a person was given at this merchant, in force or not; and whether its configuration names them."""
+    row = tenant.run("people", "row_of", user_id=user_id).one_or_none()
+    if row is None:
+        raise unknown(tenant.merchant_id)
+    if row.role is None:
+        return None, bool(row.owns)
+    given = PermissionRow(row.role, overrides_of(row.permissions), row.is_active, row.expires_at)
+    return given, bool(row.owns)
 
 
 def user_of(row: Any) -> User:

@@ -11,7 +11,9 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("a table without a tenant", "mx.role_permissions"): "what each role allows, the same everywhere; no data",
     ("a table without a tenant", "mx.permission_implications"): "which permission contains which; no data",
     ("a table without a tenant", "mx.role_gives"): "who may give which role, the same everywhere; no data",
+    ("a table without a tenant", "mx.user_tokens"): "a person's, who may be at several merchants; hashes only",
     ("a table without a tenant that a role may touch", "mx.users for mx_app"): "the same",
+    ("a table without a tenant that a role may touch", "mx.user_tokens for mx_app"): "the same",
     ("a table without a tenant that a role may touch", "mx.role_permissions for mx_app"): "the same",
     ("a table without a tenant that a role may touch", "mx.permission_implications for mx_app"): "the same",
     ("a table without a tenant that a role may touch", "mx.role_gives for mx_app"): "the same",
@@ -27,6 +29,8 @@ ALLOWED: dict[tuple[str, str], str] = {
             "mx.mx_merchant_configs mx_merchant_configs_user_id_fkey",
             "mx.user_tenant_permissions user_tenant_permissions_user_id_fkey",
             "mx.user_tenant_permissions user_tenant_permissions_granted_by_fkey",
+            "mx.invitations invitations_invited_by_fkey",
+            "mx.invitations invitations_accepted_by_fkey",
         )
     },
     **{
@@ -47,6 +51,16 @@ ALLOWED: dict[tuple[str, str], str] = {
         for table in ("mx_merchant_configs", "payments", "enriched_transactions", "payment_people", "invoice_people",
                       "transaction_workflow")
     },
+    **{
+        ("a function with its owner's rights", f"mx.{function}"):
+            "for who is nobody yet: says whose secret this is, to whoever has it"
+        for function in (
+            "token_presented(uuid)", "token_used(uuid)", "person_of_subject(text,text,text)",
+            "invitation_presented(uuid)", "accept_invitation(uuid,bytea)",
+        )
+    },
+    ("a function with its owner's rights", "mx.people_at(bigint)"):
+        "super admins, too, can see a merchant's data, and whoever manages its people has to know",
     ("a tenant table whose rows no migration could change", "mx.audit_log"):
         "nobody changes what is written there, the owner neither",
     ("a tenant table that does not restrict a role to its merchant", "mx.audit_log for mx_auditor"):
