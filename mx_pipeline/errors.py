@@ -23,7 +23,8 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
     + UnsafeRole               ... this login bypasses row-level security
     + UnsafeConnection         ... this connection came with somebody else's merchant still set
   x LeaseLost                another process has taken this merchant's sync over
-  x SyncStopped              a person paused or removed this merchant while its sync ran
+  x SyncStopped              a person cancelled it, or paused or removed the merchant
+  x SyncInterrupted          this process must end; another one goes on
   x MerchantBusy             another sync of this merchant is under way
   x AccessDenied             this person may not do this here, or is not who they say
   x UnknownMerchant          no such tenant, or it is not active
@@ -178,9 +179,15 @@ class LeaseLost(MxPipelineError):
 
 
 class SyncStopped(MxPipelineError):
-    """A person paused or removed the merchant while its sync ran; nothing more may be written."""
+    """A person cancelled the sync, or paused or removed the merchant; nothing more may be written."""
 
     code = "sync_stopped"
+
+
+class SyncInterrupted(MxPipelineError):
+    """This process must end; another one goes on with the sync."""
+
+    code = "sync_interrupted"
 
 
 class MerchantBusy(MxPipelineError):

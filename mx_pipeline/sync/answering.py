@@ -18,6 +18,7 @@ from mx_pipeline.sync.lease import WAIT_SECONDS, leased
 from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder, SyncReport
 from mx_pipeline.sync.run import run_sync
 from mx_pipeline.sync.shared_budgets import SharedBudgets
+from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.sync.work import CallCount
 from mx_pipeline.warehouse.asking import ask_on_record
 from mx_pipeline.warehouse.audit import record
@@ -26,7 +27,7 @@ from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
 from mx_pipeline.warehouse.merchants import Credentials, Merchant, get_credentials
 from mx_pipeline.warehouse.patience import patiently
-from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, give_up
+from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, give_up, wait_again
 
 MERCHANTS_AT_ONCE = 4
 
@@ -43,6 +44,8 @@ class Answerer:
     limits: CallLimits = field(default_factory=CallLimits)
     wait_seconds: float = WAIT_SECONDS
     """For another sync of the same merchant to end."""
+    stop: StopSign = field(default_factory=StopSign)
+    """For all syncs that it answers."""
     _budgets: SharedBudgets = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -50,10 +53,10 @@ class Answerer:
         object.__setattr__(self, "_budgets", SharedBudgets(self.warehouse, self.limits))
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, name: str) -> Answerer:
+    def from_settings(cls, settings: Settings, *, name: str, stop: StopSign | None = None) -> Answerer:
         """As the environment says. Raises BadSettings."""
         warehouse = Warehouse(logins_of(settings), LOADER_ROLE)
-        return cls(warehouse, settings.sealer(), settings.mx_urls, name)
+        return cls(warehouse, settings.sealer(), settings.mx_urls, name, stop=stop or StopSign())
 
     def under(self, name: str) -> Answerer:
         """The same connections and budgets, under another name."""
@@ -82,13 +85,14 @@ class Answerer:
                 f"request {request_id} of merchant {merchant_id} is answered by somebody else, or done"
             )
         report = self._run(merchant_id, claimed, phases, dagster_run_id)
-        patiently(
-            self.warehouse,
-            merchant_id,
-            lambda tenant: finish(
-                tenant, request_id, run_id=report.run_id, outcome=report.outcome, message=report.message
-            ),
-        )
+
+        def write(tenant: Tenant) -> None:
+            if report.is_interrupted:
+                wait_again(tenant, request_id, claimed_by=self.name)
+                return
+            finish(tenant, request_id, run_id=report.run_id, outcome=report.outcome, message=report.message)
+
+        patiently(self.warehouse, merchant_id, write)
         return report
 
     def ask_and_answer(
@@ -170,7 +174,7 @@ class Answerer:
                     key_now=lambda: self._key_now(merchant_id, claimed.request_id),
                 ) as client,
             ):
-                report = run_sync(order, client, self.warehouse, calls, token=token)
+                report = run_sync(order, client, self.warehouse, calls, token=token, stop=self.stop)
                 return held_back(self.warehouse, report, gate)
         except MxPipelineError as error:
             return failed_report(merchant_id, error)

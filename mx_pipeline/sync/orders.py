@@ -113,6 +113,8 @@ class SyncReport:
     certificates: tuple[Certificate, ...] = ()
     phases_done: Mapping[Phase, Mapping[str, Stat]] = field(default_factory=dict[Phase, Mapping[str, Stat]])
     """For each phase that ran to its end: what it did. A phase that failed is not among them."""
+    is_interrupted: bool = False
+    """Its process had to end; the request waits again, and the next process goes on."""
 
     def as_json(self) -> dict[str, object]:
         """One element of `runs` in `sync --json`."""

@@ -14,6 +14,7 @@ from mx_pipeline.errors import (
     MxCredentialsRefused,
     MxPipelineError,
     MxRateLimited,
+    SyncInterrupted,
     SyncStopped,
     WarehouseError,
 )
@@ -25,7 +26,9 @@ from mx_pipeline.sync.invoice_map import read_invoice_map
 from mx_pipeline.sync.orders import Outcome, Phase, Stat, SyncOrder, SyncReport
 from mx_pipeline.sync.payments import read_payments
 from mx_pipeline.sync.statistics import statistics
+from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.sync.work import CallCount, DatabaseClock, Work
+from mx_pipeline.warehouse.cancelling import heed_cancelling
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.patience import commit_once
 from mx_pipeline.warehouse.rows import json
@@ -36,15 +39,23 @@ LONGEST_MESSAGE = 1000
 
 
 def run_sync(
-    order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount, *, token: int
+    order: SyncOrder,
+    client: MxClient,
+    warehouse: Warehouse,
+    calls: CallCount,
+    *,
+    token: int,
+    stop: StopSign | None = None,
 ) -> SyncReport:
     """Sync one merchant. What goes wrong with it becomes the report's outcome, so no neighbour is touched.
 
-    `calls` is what the client tells of its requests, `token` that of the merchant's lease. Raises WarehouseError
+    `calls` is what the client tells of its requests, `token` that of the merchant's lease, `stop` this process's
+    own sign that it must end. Raises WarehouseError
     only where the database is so far gone that not even the outcome can be written.
     """
     started, began = datetime.now(UTC), time.monotonic()
     work = _begin(order, client, warehouse, calls, token)
+    work.stop = stop or work.stop
     outcome, message = _phases(work)
     stats = _statistics(work)
     finished = datetime.now(UTC)
@@ -59,6 +70,7 @@ def run_sync(
         stats=stats,
         certificates=tuple(work.certificates),
         phases_done=dict(work.phases_done),
+        is_interrupted=work.is_interrupted,
     )
     _end(work, report)
     return report
@@ -74,6 +86,8 @@ def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: Call
             mode=order.mode,
             parameters=json({"latest": order.latest, "phases": sorted(order.phases)}),
         )
+        if order.request_id is not None:
+            heed_cancelling(tenant, order.request_id)
         return run.run_id, DatabaseClock(tenant.one("sync", "clock")[0], time.monotonic())
 
     run_id, clock = commit_once(warehouse, order.merchant_id, token, write)
@@ -91,6 +105,9 @@ def _phases(work: Work) -> tuple[Outcome, str]:
     except MxRateLimited as error:
         return "rate_limited", str(error)
     except SyncStopped as error:
+        return "cancelled", str(error)
+    except SyncInterrupted as error:
+        work.is_interrupted = True
         return "cancelled", str(error)
     except MxPipelineError as error:
         return "failed", str(error)
@@ -126,7 +143,7 @@ def _run_phases(work: Work) -> None:
 def _statistics(work: Work) -> dict[str, Stat]:
     try:
         return statistics(work)
-    except (WarehouseError, LeaseLost, SyncStopped):
+    except (WarehouseError, LeaseLost, SyncStopped, SyncInterrupted):
         # The run has failed already, and says why.
         return {"apiCalls": work.calls.total, "transactionsSynced": work.payments.distinct}
 

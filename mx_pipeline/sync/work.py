@@ -19,6 +19,7 @@ from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import RefusedRecord
 from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
+from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.deriving import PaymentIds
 from mx_pipeline.warehouse.loading import Merged
@@ -126,6 +127,9 @@ class Work:
     phases_done: dict[Phase, dict[str, Stat]] = field(default_factory=dict[Phase, dict[str, Stat]])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
+    stop: StopSign = field(default_factory=StopSign)
+    """Of this process: no further page once it is up."""
+    is_interrupted: bool = False
     key_seen: str = ""
     """What the merchant's sealed key looked like at the last write."""
 
@@ -133,8 +137,10 @@ class Work:
         """Run `what` in one transaction inside this merchant, and again as a whole where Postgres was busy or away.
 
         `what` may run several times, so it changes nothing but the database.
-        Raises LeaseLost, SyncStopped, WarehouseError.
+        Raises LeaseLost, SyncStopped, SyncInterrupted, WarehouseError.
         """
+        if not closes:
+            self.stop.heed()
         patience = 0 if self.is_database_gone else None
         merchant_id, seen = self.order.merchant_id, [self.key_seen]
         try:

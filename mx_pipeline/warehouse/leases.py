@@ -57,6 +57,8 @@ def hold_lease(tenant: Tenant, token: int, *, batch: str, closes: bool = False) 
         raise lost(tenant.merchant_id) if is_here else _stopped(tenant.merchant_id)
     if not (row.is_active or closes):
         raise _stopped(tenant.merchant_id)
+    if row.stop is not None and not closes:
+        raise SyncStopped(row.stop)
     return Held(row.has_landed, row.key_seen)
 
 

@@ -147,6 +147,11 @@ def finish(tenant: Tenant, request_id: int, *, run_id: int | None, outcome: str,
     tenant.run("requests", "finish_joined", **answer)
 
 
+def wait_again(tenant: Tenant, request_id: int, *, claimed_by: str) -> None:
+    """Whoever claimed it has to stop; somebody else goes on."""
+    tenant.run("requests", "wait_again", request_id=request_id, claimed_by=claimed_by)
+
+
 def give_up(tenant: Tenant, request_id: int, *, outcome: str, message: str) -> None:
     """Close the request and the run behind it, where whoever answered it stops before its end."""
     run_id = tenant.run(

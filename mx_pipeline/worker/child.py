@@ -18,6 +18,7 @@ from mx_pipeline.defs.syncing import answerer_of
 from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.settings import Settings
 from mx_pipeline.sync.answering import Answerer
+from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.dispatching import Waiting, claim_next, hand_back, recover_lost
 from mx_pipeline.warehouse.logins import DISPATCHER_ROLE, database_url, logins_of
@@ -41,17 +42,21 @@ class Child:
         self._ear, self._mouth = os.pipe()
         self._is_stopping = False
         self._housekeeping_at = 0.0
+        self._stop = StopSign()
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Take no further request."""
+        """Take no further request, and write no page after the one that is being written."""
         self._is_stopping = True
+        self._stop.raise_it("the worker was told to stop")
         os.write(self._mouth, b".")
 
     def run(self, settings: Settings, instance: dg.DagsterInstance) -> None:
         """Until it is told to stop."""
         logins = logins_of(settings)
         with ExitStack() as stack:
-            answerer = stack.enter_context(closing(Answerer.from_settings(settings, name=self._name)))
+            answerer = stack.enter_context(
+                closing(Answerer.from_settings(settings, name=self._name, stop=self._stop))
+            )
             dispatcher = stack.enter_context(closing(Warehouse(logins, DISPATCHER_ROLE)))
             bell = stack.enter_context(Doorbell(bell_url(settings)))
             runs, lost = RequestRuns(instance, answerer), LostRuns(instance, dispatcher)

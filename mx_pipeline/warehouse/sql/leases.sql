@@ -5,7 +5,7 @@ INSERT INTO mx.sync_leases AS held (merchant_id, holder, batch, expires_at)
 VALUES (:merchant_id, :holder, :batch, clock_timestamp() + make_interval(secs => :seconds))
     ON CONFLICT (merchant_id) DO UPDATE
    SET token = held.token + 1, holder = excluded.holder, batch = excluded.batch,
-       expires_at = excluded.expires_at
+       expires_at = excluded.expires_at, stop = NULL
  WHERE held.expires_at < clock_timestamp() OR held.batch = excluded.batch
 RETURNING token
 
@@ -34,8 +34,13 @@ UPDATE mx.sync_leases
    SET batch_before = batch, batch = :batch
  WHERE merchant_id = :merchant_id AND token = :token
 RETURNING batch_before IS NOT DISTINCT FROM batch AS has_landed,
+          stop,
           coalesce((SELECT is_active FROM merchant), false) AS is_active,
           (SELECT key_seen FROM merchant) AS key_seen
+
+-- name: ask_to_stop
+-- The sync that runs now sees it at its next page.
+UPDATE mx.sync_leases SET stop = :message WHERE merchant_id = :merchant_id
 
 -- name: release_lease
 -- Free at once; when it was given back stays known, so that whoever waits for it is not taken for lost.

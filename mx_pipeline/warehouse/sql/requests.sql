@@ -58,6 +58,29 @@ UPDATE mx.sync_requests
    SET status = 'done', finished_at = now(), run_id = :run_id, outcome = :outcome, message = :message
  WHERE merchant_id = :merchant_id AND request_id = :request_id AND status <> 'done'
 
+-- name: lock_request
+-- Its row stays as it is until this transaction ends.
+SELECT status FROM mx.sync_requests WHERE merchant_id = :merchant_id AND request_id = :request_id FOR UPDATE
+
+-- name: joined_by
+SELECT count(*)
+  FROM mx.sync_requests
+ WHERE merchant_id = :merchant_id AND joined_to = :request_id AND status = 'joined'
+
+-- name: mark_cancelled
+UPDATE mx.sync_requests
+   SET cancelled_by = :by
+ WHERE merchant_id = :merchant_id AND request_id = :request_id
+
+-- name: cancelled_by
+SELECT cancelled_by FROM mx.sync_requests WHERE merchant_id = :merchant_id AND request_id = :request_id
+
+-- name: wait_again
+-- The process that had claimed it must end; the next one goes on where it stopped.
+UPDATE mx.sync_requests
+   SET status = 'asked', claimed_by = NULL, claimed_at = NULL, launched_at = NULL
+ WHERE merchant_id = :merchant_id AND request_id = :request_id AND status = 'claimed' AND claimed_by = :claimed_by
+
 -- name: finish_joined
 -- A statement of its own: it sees those who joined while the request itself was being finished.
 UPDATE mx.sync_requests

@@ -796,6 +796,7 @@ CREATE TABLE mx.sync_requests (
     message         text,
     lane            smallint NOT NULL DEFAULT 1 CHECK (lane BETWEEN 1 AND 3),
     joined_to       bigint,
+    cancelled_by    text,
     PRIMARY KEY (merchant_id, request_id),
     CHECK ((mode = 'latest') = (latest IS NOT NULL)),
     CHECK ((mode = 'range') = (since IS NOT NULL OR until IS NOT NULL)),
@@ -873,7 +874,8 @@ CREATE TABLE mx.sync_leases (
     holder       text NOT NULL,
     batch        text,
     batch_before text,
-    expires_at   timestamptz NOT NULL
+    expires_at   timestamptz NOT NULL,
+    stop         text
 );
 
 -- How much an API key may be asked, shared by all processes that use it. The key itself is not here: it is
@@ -1502,6 +1504,8 @@ GRANT SELECT (merchant_id, name, environment, timezone, is_active, credentials_r
     ON mx.mx_merchant_configs TO mx_dispatcher;
 GRANT SELECT ON mx.sync_requests, mx.sync_runs, mx.sync_state TO mx_dispatcher;
 GRANT SELECT (merchant_id, holder, expires_at) ON mx.sync_leases TO mx_dispatcher;
+-- Whoever cancels a sync says so to the one that runs.
+GRANT SELECT (merchant_id), UPDATE (stop) ON mx.sync_leases TO mx_app;
 GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at, outcome, message, run_id)
     ON mx.sync_requests TO mx_dispatcher;
 GRANT UPDATE (phase, finished_at, outcome, message) ON mx.sync_runs TO mx_dispatcher;

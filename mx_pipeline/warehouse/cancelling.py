@@ -1,0 +1,58 @@
+"""Cancels a request: one that waits ends at once, one that runs within a page; what is committed stays."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from mx_pipeline.errors import BadInput, SyncStopped
+from mx_pipeline.warehouse.audit import record
+from mx_pipeline.warehouse.connections import Tenant
+
+Cancelled: TypeAlias = Literal["cancelled", "stopping", "goes on for others", "already done"]
+
+
+def cancel(tenant: Tenant, request_id: int, *, by: str) -> Cancelled:
+    """Say that nobody waits for this request any more. Raises BadInput where there is no such request.
+
+    A sync that others have joined goes on for them.
+    """
+    found = tenant.run("requests", "lock_request", request_id=request_id).one_or_none()
+    if found is None:
+        raise BadInput(f"merchant {tenant.merchant_id} has no request {request_id}")
+    if found.status == "done":
+        return "already done"
+    outcome = _ended(tenant, request_id, found.status, by)
+    record(
+        tenant,
+        actor=by,
+        action="sync.cancelled",
+        subject=f"request {request_id}",
+        detail={"found": found.status, "outcome": outcome},
+    )
+    return outcome
+
+
+def _ended(tenant: Tenant, request_id: int, status: str, by: str) -> Cancelled:
+    if status != "joined" and tenant.one("requests", "joined_by", request_id=request_id)[0]:
+        return "goes on for others"
+    message = f"cancelled by {by}"
+    if status == "claimed":
+        tenant.run("requests", "mark_cancelled", request_id=request_id, by=by)
+        tenant.run("leases", "ask_to_stop", message=message)
+        return "stopping"
+    tenant.run(
+        "requests",
+        "finish_request",
+        request_id=request_id,
+        run_id=None,
+        outcome="cancelled",
+        message=message,
+    )
+    return "cancelled"
+
+
+def heed_cancelling(tenant: Tenant, request_id: int) -> None:
+    """At the start of a sync: it may have been cancelled while it waited for its turn. Raises SyncStopped."""
+    by = tenant.one("requests", "cancelled_by", request_id=request_id)[0]
+    if by is not None:
+        raise SyncStopped(f"cancelled by {by}")
