@@ -10,7 +10,7 @@ from mx_pipeline.defs.columns import columns_of
 from mx_pipeline.defs.failures import made_it, raise_if_any_failed, told_to_dagster
 from mx_pipeline.defs.partitions import merchants, partition_of
 from mx_pipeline.defs.resources import MxResource, WarehouseResource
-from mx_pipeline.defs.syncing import answerer_name, merchants_of, phases_of, reports
+from mx_pipeline.defs.syncing import answerer_name, is_being_cancelled, merchants_of, phases_of, reports
 from mx_pipeline.sync.orders import Phase, SyncReport
 from mx_pipeline.warehouse.catalog import preview, row_counts
 from mx_pipeline.warehouse.connections import Warehouse
@@ -99,7 +99,7 @@ def merchant_sync(
             ended.append(report)
         if not phases_of(context):
             yield from checks_alone(context, loader, warehouse)
-        raise_if_any_failed(ended)
+        raise_if_any_failed(ended, is_being_cancelled=lambda: is_being_cancelled(context))
 
 
 def checks_alone(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from mx_pipeline.errors import MxPipelineError
 from mx_pipeline.sync.orders import SyncReport
@@ -29,7 +30,9 @@ def made_it(report: SyncReport) -> bool:
     return report.outcome in MADE_IT
 
 
-def raise_if_any_failed(reports: Iterable[SyncReport]) -> None:
+def raise_if_any_failed(
+    reports: Iterable[SyncReport], *, is_being_cancelled: Callable[[], bool] = lambda: False
+) -> None:
     """Name the merchants that did not make it; the others keep what was done for them."""
     ended = list(reports)
     failed = sorted(
@@ -37,6 +40,10 @@ def raise_if_any_failed(reports: Iterable[SyncReport]) -> None:
     )
     if not failed:
         return
+    if all(report.outcome == "cancelled" for report in failed) and is_being_cancelled():
+        # The only error that ends such a run as cancelled; without a person's Terminate it would be a failure that
+        # Dagster retries.
+        raise DagsterExecutionInterruptedError(failed[0].message)
     named = [f"{report.merchant_id} ({report.outcome}): {report.message}" for report in failed[:MOST_NAMED]]
     more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
     raise dg.Failure(

@@ -31,6 +31,12 @@ def answerer_of(run_id: str) -> str:
     return f"dagster:{run_id}"
 
 
+def is_being_cancelled(context: dg.AssetExecutionContext) -> bool:
+    """Has a person pressed Terminate?"""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    return run is not None and run.status == dg.DagsterRunStatus.CANCELING
+
+
 def merchants_of(context: dg.AssetExecutionContext) -> list[int]:
     """The merchants of this run, in the order that Dagster gives; none where it was started without a partition."""
     if not (context.has_partition_key or context.has_partition_key_range):

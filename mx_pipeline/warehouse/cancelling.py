@@ -7,21 +7,22 @@ from typing import Literal, TypeAlias
 from mx_pipeline.errors import BadInput, SyncStopped
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.requests import finish
 
 Cancelled: TypeAlias = Literal["cancelled", "stopping", "goes on for others", "already done"]
 
 
-def cancel(tenant: Tenant, request_id: int, *, by: str) -> Cancelled:
+def cancel(tenant: Tenant, request_id: int, *, by: str, although_joined: bool = False) -> Cancelled:
     """Say that nobody waits for this request any more. Raises BadInput where there is no such request.
 
-    A sync that others have joined goes on for them.
+    A sync that others have joined goes on for them, unless `although_joined`: it then ends for them, too.
     """
     found = tenant.run("requests", "lock_request", request_id=request_id).one_or_none()
     if found is None:
         raise BadInput(f"merchant {tenant.merchant_id} has no request {request_id}")
     if found.status == "done":
         return "already done"
-    outcome = _ended(tenant, request_id, found.status, by)
+    outcome = _ended(tenant, request_id, found.status, by, although_joined=although_joined)
     record(
         tenant,
         actor=by,
@@ -32,22 +33,16 @@ def cancel(tenant: Tenant, request_id: int, *, by: str) -> Cancelled:
     return outcome
 
 
-def _ended(tenant: Tenant, request_id: int, status: str, by: str) -> Cancelled:
-    if status != "joined" and tenant.one("requests", "joined_by", request_id=request_id)[0]:
+def _ended(tenant: Tenant, request_id: int, status: str, by: str, *, although_joined: bool) -> Cancelled:
+    has_joiners = tenant.one("requests", "joined_by", request_id=request_id)[0] > 0
+    if has_joiners and not although_joined:
         return "goes on for others"
     message = f"cancelled by {by}"
     if status == "claimed":
         tenant.run("requests", "mark_cancelled", request_id=request_id, by=by)
         tenant.run("leases", "ask_to_stop", message=message)
         return "stopping"
-    tenant.run(
-        "requests",
-        "finish_request",
-        request_id=request_id,
-        run_id=None,
-        outcome="cancelled",
-        message=message,
-    )
+    finish(tenant, request_id, run_id=None, outcome="cancelled", message=message)
     return "cancelled"
 
 

@@ -12,11 +12,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import psutil
 import psycopg2
 import pytest
 
 from mx_pipeline.access import OPERATOR
+from mx_pipeline.defs.storage import engine_of
 from mx_pipeline.local.dagster_parts import dagster_environment
 from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
 from mx_pipeline.sealing import SealingKey
@@ -121,6 +123,7 @@ def deployment(
         "MX_HOME": str(tmp_path),
         "DAGSTER_PG_URL": postgres.create_database(name),
     }
+    synthetic_mx.reset_calls()
     deployment = Deployment(synthetic_mx, warehouse, dagster_environment(environment))
     yield deployment
     deployment.stop()
@@ -130,3 +133,15 @@ def deployment(
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def instance(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """The instance of the deployment, as the webserver opens it."""
+    for name, value in deployment.environment.items():
+        if name.startswith(("MX_", "DAGSTER_")):
+            monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+    deployment.stop()
+    engine_of.cache_clear()

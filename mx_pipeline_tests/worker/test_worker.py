@@ -6,6 +6,8 @@ import os
 import signal
 from statistics import median
 
+import dagster as dg
+
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.worker.conftest import Deployment, until
 
@@ -61,3 +63,43 @@ def test_sigterm_ends_every_process(deployment: Deployment) -> None:
     worker.send_signal(signal.SIGTERM)
 
     assert worker.wait(30) == 0
+
+
+def test_terminate_in_the_ui_stops_a_run_within_a_page_and_the_run_is_cancelled(
+    deployment: Deployment, instance: dg.DagsterInstance
+) -> None:
+    deployment.add(payments=2000)
+    deployment.mx.behaves(MERCHANT, latency_ms=200)
+    deployment.work()
+    request = deployment.ask()
+    until(lambda: deployment.warehouse.rows("SELECT FROM mx.payments"), "the first page")
+    run_id = deployment.warehouse.value("SELECT dagster_run_id FROM mx.sync_runs")
+
+    assert instance.run_coordinator.cancel_run(run_id)
+    answer = deployment.answered(request)
+    until(lambda: instance.get_run_by_id(run_id).is_finished, "the end of the run")
+
+    assert answer.outcome == "cancelled"
+    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.CANCELED
+    assert deployment.mx.call_count(MERCHANT) < 500
+
+
+def test_p14_sigterm_hands_a_running_sync_on_to_the_next_worker(deployment: Deployment) -> None:
+    deployment.add(payments=1000)
+    deployment.mx.behaves(MERCHANT, latency_ms=200)
+    worker = deployment.work()
+    request = deployment.ask()
+    until(lambda: deployment.warehouse.rows("SELECT FROM mx.payments"), "the first page")
+
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0
+    deployment.mx.behaves(MERCHANT, latency_ms=0)
+    deployment.work()
+
+    assert deployment.answered(request).outcome == "success"
+    assert [
+        run for (run,) in deployment.warehouse.rows("SELECT outcome FROM mx.sync_runs ORDER BY run_id")
+    ] == [
+        "cancelled",
+        "success",
+    ]
