@@ -19,6 +19,7 @@ EVENTS_PER_BATCH = "500"
 """Dagster writes each event in a transaction of its own unless told otherwise."""
 LOCATION = "mx_pipeline"
 ANSWER_SECONDS = 2
+MERCHANTS_KEY = frozenset({"MX_CONSUMER_KEY", "MX_CONSUMER_SECRET"})
 CODE_SERVER_STOP_SECONDS = 2
 """It keeps no state, and in Dagster 1.13.27 it does not end on SIGTERM; the runs that it started do."""
 
@@ -32,10 +33,11 @@ def project_directory() -> Path:
 
 
 def dagster_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What every process that loads Dagster needs."""
+    """What every process that loads Dagster needs; a merchant's own key is entered once, and is nothing to them."""
     scripts = str(Path(sys.executable).parent)
+    handed_on = {name: value for name, value in environment.items() if name not in MERCHANTS_KEY}
     return {
-        **environment,
+        **handed_on,
         "DAGSTER_HOME": str(project_directory()),
         "DAGSTER_EVENT_BATCH_SIZE": EVENTS_PER_BATCH,
         "PYTHONUNBUFFERED": "1",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
+from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.operations import (
     access_commands,
     audit_commands,
@@ -60,6 +61,7 @@ app.command("synthetic-mx")(local_commands.synthetic_mx)
 
 def main() -> NoReturn:
     """The entry point."""
+    leave_no_core_dump()
     # A clinic's name that this terminal cannot show must not end the command.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     leave(run(app, sys.argv[1:]))

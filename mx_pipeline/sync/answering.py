@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from mx_pipeline.errors import BadInput, MxPipelineError, SyncStopped
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
+from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.held_back import held_back
 from mx_pipeline.sync.lease import WAIT_SECONDS, leased
 from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder, SyncReport
@@ -55,6 +57,7 @@ class Answerer:
     @classmethod
     def from_settings(cls, settings: Settings, *, name: str, stop: StopSign | None = None) -> Answerer:
         """As the environment says. Raises BadSettings."""
+        leave_no_core_dump()
         warehouse = Warehouse(logins_of(settings), LOADER_ROLE)
         return cls(warehouse, settings.sealer(), settings.mx_urls, name, stop=stop or StopSign())
 
@@ -178,6 +181,9 @@ class Answerer:
                 return held_back(self.warehouse, report, gate)
         except MxPipelineError as error:
             return failed_report(merchant_id, error)
+        except Exception as error:
+            # Dagster would store its text and its causes, and either may quote a key.
+            return failed_report(merchant_id, MxPipelineError(defect(error)))
 
     def _opened_key(self, merchant_id: int, request_id: int) -> tuple[Merchant, Credentials]:
         """The key leaves its seal once a sync, and again where it was replaced; that goes on the record."""

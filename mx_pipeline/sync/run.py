@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import time
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from mx_pipeline.errors import (
 )
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.sync.certificate import certify
+from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.details import read_details
 from mx_pipeline.sync.enrichment import enrich
 from mx_pipeline.sync.invoice_map import read_invoice_map
@@ -32,8 +31,6 @@ from mx_pipeline.warehouse.cancelling import heed_cancelling
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.patience import commit_once
 from mx_pipeline.warehouse.rows import json
-
-logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 1000
 
@@ -112,10 +109,7 @@ def _phases(work: Work) -> tuple[Outcome, str]:
     except MxPipelineError as error:
         return "failed", str(error)
     except Exception as error:
-        # A defect of ours. Its text can quote a row, so people get its kind, and the log the place besides.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("sync broke: %s at\n%s", type(error).__name__, where)  # noqa: TRY400 # see above
-        return "failed", f"a defect in mx_pipeline ({type(error).__name__}); the log says where"
+        return "failed", defect(error)
     if work.notes:
         return "partial", "not complete: " + "; ".join(work.notes)
     return "success", ""
