@@ -10,7 +10,7 @@ from mx_pipeline.errors import MxBadResponse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mx_pipeline.mx_api.exchange import Body
+    from mx_pipeline.mx_api.reply import Body
 
 READ_BYTES = 262_144
 UTF8_BOM = b"\xef\xbb\xbf"

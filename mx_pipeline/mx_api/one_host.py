@@ -19,12 +19,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from mx_pipeline.mx_api.exchange import Line, Reply, exchanged
+from mx_pipeline.mx_api.exchange import exchanged
+from mx_pipeline.mx_api.line import Line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mx_pipeline.mx_api.credential import Request
+    from mx_pipeline.mx_api.reply import Reply
 
 POOL_SIZE = 32
 """Connections kept open: as many as threads may call at once."""

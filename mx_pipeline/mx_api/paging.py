@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mx_pipeline.errors import BadInput, MxContractBroken
-from mx_pipeline.mx_api.decoding import id_of
+from mx_pipeline.mx_api.arrivals import Arrivals
+from mx_pipeline.mx_api.met import Met
 from mx_pipeline.mx_api.page import Ask, Page
 from mx_pipeline.mx_api.reading_ahead import ReadingAhead
-from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import Invoice, Payment, RefusedRecord
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Payment | Invoice)
 
 STEPS_BACK_AT_MOST = 3
-TOP_READS_AT_MOST = 3
 REPEATS_AT_MOST = 1
 """As often may a page bring nothing but what the one before it brought."""
 
@@ -59,25 +58,20 @@ class Pages(Generic[R]):
         self.first_record_count: int | None = None
         self.calls = 0
         """Answers taken; retries are told to `on_call` only."""
-        self._seen = SeenIds()
-        self._nameless = 0
+        self._met = Met[R]()
+        self._arrivals = Arrivals(page_size, is_resumed=offset > 0)
         self._largest = 0
         self._is_walked = limit == 0
         self._is_count_wrong = False
         self._overlap: tuple[int, int] | None = None
         self._steps_back = 0
-        self._grown = 0
-        self._top_offset: int | None = None
-        self._top_target = 0
-        self._top_ids: set[int] = set()
-        self._top_reads = 0
         self._first_id: int | None = None
         self._repeats = 0
 
     @property
     def distinct(self) -> int:
         """Different records met so far, refused ones included."""
-        return len(self._seen) + self._nameless
+        return len(self._met)
 
     def __iter__(self) -> Iterator[Page[R]]:
         """Page by page, newest first as the vendor sends them."""
@@ -109,12 +103,7 @@ class Pages(Generic[R]):
             return Ask("overlap", start, min(self._page_size, end - start))
         if not self._is_walked and self._still_wanted() > 0:
             return Ask("walk", self.offset, min(self._page_size, self._still_wanted()))
-        if self._top_offset is not None:
-            return Ask("top", self._top_offset, self._page_size)
-        if self._grown > 0 and self._top_reads < TOP_READS_AT_MOST:
-            # One more than grew, so that a known id ends it with the first call.
-            return Ask("top", 0, min(self._page_size, self._grown + 1))
-        return None
+        return self._arrivals.next_ask()
 
     def _still_wanted(self) -> int:
         return self._page_size if self._limit is None else self._limit - self.distinct
@@ -123,7 +112,7 @@ class Pages(Generic[R]):
         received = len(envelope.rows)
         notes = envelope.notes
         wanted = self._still_wanted() if ask.purpose == "walk" and self._limit is not None else received
-        new, known, first_id = self._new_of(records, wanted)
+        new, known, first_id = self._met.new_of(records, wanted)
         self.calls += 1
         self._largest = max(self._largest, received)
         grown, shrunk = self._note_count(ask, envelope.record_count)
@@ -136,10 +125,7 @@ class Pages(Generic[R]):
                 # Rows of the overlap that arrivals have pushed down are now below its end.
                 self._close_overlap(received, pushed_down=grown)
             case "top":
-                # Rows that moved up just now may lie above the known one: not the end yet.
-                is_known_met = not known <= self._top_ids and not shrunk
-                self._top_ids.update(mx_id for each in new if (mx_id := _mx_id(each)) is not None)
-                self._read_on_from_top(ask, received, is_known_met=is_known_met)
+                self._arrivals.came(ask, received, new, known, shrunk=shrunk)
         if shrunk:
             notes += self._step_back(ask, shrunk)
 
@@ -154,25 +140,6 @@ class Pages(Generic[R]):
             notes=notes,
         )
 
-    def _new_of(
-        self, records: list[R | RefusedRecord], wanted: int
-    ) -> tuple[list[R | RefusedRecord], set[int], int | None]:
-        """The rows not met before, the ids that were, and the first id; of an id that comes twice the last row."""
-        by_id: dict[int, R | RefusedRecord] = {}
-        nameless: list[RefusedRecord] = []
-        for record in records:
-            mx_id = _mx_id(record)
-            if mx_id is not None:
-                by_id[mx_id] = record
-            elif isinstance(record, RefusedRecord):
-                nameless.append(record)
-        known = self._seen.known_of(by_id.keys())
-        new_ids = [mx_id for mx_id in by_id if mx_id not in known][:wanted]
-        nameless = nameless[: max(0, wanted - len(new_ids))]
-        self._seen.add(new_ids)
-        self._nameless += len(nameless)
-        return [*(by_id[mx_id] for mx_id in new_ids), *nameless], known, next(iter(by_id), None)
-
     def _note_count(self, ask: Ask, count: int | None) -> tuple[int, int]:
         """By how much the list grew and shrank since the answer before; growth is remembered for the end."""
         before, self.record_count = self.record_count, self.record_count if count is None else count
@@ -183,7 +150,7 @@ class Pages(Generic[R]):
         grown, shrunk = max(0, count - before), max(0, before - count)
         # The answer that reads the top itself already holds what it says has come.
         if ask.purpose != "top" or ask.offset > 0:
-            self._grown += grown
+            self._arrivals.grew(grown)
         return grown, shrunk
 
     def _advance(self, ask: Ask, received: int, count: int | None) -> tuple[str, ...]:
@@ -216,8 +183,7 @@ class Pages(Generic[R]):
     def _step_back(self, ask: Ask, shrunk: int) -> tuple[str, ...]:
         """Rows that were further down moved up past us: read again where they may be now."""
         if ask.purpose == "top":
-            if self._top_offset is not None:
-                self._top_offset = max(0, self._top_offset - shrunk)
+            self._arrivals.shrank(shrunk)
             return ()
         if self._steps_back >= STEPS_BACK_AT_MOST:
             return ("recordCount shrank more often than rows were re-read; some may be missing",)
@@ -236,18 +202,3 @@ class Pages(Generic[R]):
         start, end = self._overlap
         end += pushed_down
         self._overlap = (start + received, end) if received and start + received < end else None
-
-    def _read_on_from_top(self, ask: Ask, received: int, *, is_known_met: bool) -> None:
-        """Until a known id; what comes meanwhile is growth again, for another look."""
-        if self._top_offset is None:
-            self._top_reads += 1
-            self._top_target, self._grown = self._grown, 0
-        self._top_offset = ask.offset + received
-        is_resumed_walk_caught_up = self._start > 0 and self._top_offset >= self._top_target
-        if is_known_met or received == 0 or is_resumed_walk_caught_up:
-            self._top_offset = None
-            self._top_ids.clear()
-
-
-def _mx_id(record: Payment | Invoice | RefusedRecord) -> int | None:
-    return record.mx_id if isinstance(record, RefusedRecord) else id_of(record)

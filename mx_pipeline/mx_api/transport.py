@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from mx_pipeline.mx_api.calls import CallLimits, Gate, OnCall
     from mx_pipeline.mx_api.credential import Request
-    from mx_pipeline.mx_api.exchange import Reply
+    from mx_pipeline.mx_api.reply import Reply
 
 T = TypeVar("T")
 

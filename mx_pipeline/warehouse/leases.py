@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mx_pipeline.errors import LeaseLost, SyncStopped
-from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.connections import Opening, Tenant
 
 LEASE_SECONDS = 30
 """A dead worker's merchant is free after that."""
@@ -46,13 +46,18 @@ def renew_lease(tenant: Tenant, token: int) -> None:
         raise lost(tenant.merchant_id)
 
 
-def hold_lease(tenant: Tenant, token: int, *, batch: str, closes: bool = False) -> Held:
-    """Before a write, in its transaction, which `batch` names. Raises LeaseLost, SyncStopped.
+def holding(token: int, *, batch: str) -> Opening:
+    """What a transaction that writes begins with; `batch` names it."""
+    return Opening("enter_holding_lease", {"token": token, "batch": batch})
+
+
+def held_by(tenant: Tenant, *, closes: bool = False) -> Held:
+    """What a transaction that was opened with `holding` has found. Raises LeaseLost, SyncStopped.
 
     `closes`: the run's own end is written for a paused merchant, too.
     """
-    row = tenant.run("leases", "hold_lease", token=token, batch=batch).one_or_none()
-    if row is None:
+    row = tenant.opened_with
+    if row is None or row.has_landed is None:
         is_here = tenant.run("merchants", "merchant").one_or_none() is not None
         raise lost(tenant.merchant_id) if is_here else _stopped(tenant.merchant_id)
     if not (row.is_active or closes):

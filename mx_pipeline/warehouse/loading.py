@@ -11,7 +11,7 @@ from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, 
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.rows import (
     content_hash,
-    invoice_detail_row,
+    invoice_details_json,
     invoice_row,
     page_json,
     payment_detail_row,
@@ -88,8 +88,7 @@ def load_invoices(tenant: Tenant, invoices: Sequence[Invoice], *, observed_at: d
 
 def load_invoice_details(tenant: Tenant, details: Sequence[tuple[InvoiceDetail, datetime]]) -> Merged:
     """Merge invoices that were asked for alone: document, product lines, people, payments."""
-    page = page_json([invoice_detail_row(detail, observed_at) for detail, observed_at in details])
-    row = tenant.one("invoices", "merge_invoice_details", page=page)
+    row = tenant.one("invoices", "merge_invoice_details", page=invoice_details_json(details))
     return _merged(row.inserted, row.updated, of=len(details))
 
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from mx_pipeline.errors import WarehouseUnavailable
-from mx_pipeline.warehouse.connections import Tenant, Warehouse
-from mx_pipeline.warehouse.leases import Held, hold_lease, renew_lease
+from mx_pipeline.warehouse.connections import ENTER, Opening, Tenant, Warehouse
+from mx_pipeline.warehouse.leases import Held, held_by, holding, renew_lease
 
 T = TypeVar("T")
 
@@ -20,7 +20,12 @@ LONG_WRITE_SECONDS = 5
 
 
 def patiently(
-    warehouse: Warehouse, merchant_id: int, what: Callable[[Tenant], T], *, seconds: float | None = None
+    warehouse: Warehouse,
+    merchant_id: int,
+    what: Callable[[Tenant], T],
+    *,
+    seconds: float | None = None,
+    opening: Opening = ENTER,
 ) -> T:
     """Run `what` in one transaction inside this merchant, and again as a whole where Postgres was busy or away.
 
@@ -28,15 +33,28 @@ def patiently(
     nothing but the database, and twice is as good as once. Raises WarehouseError when the warehouse's patience,
     or so many `seconds`, are over.
     """
-    for attempt in Retrying(
+
+    def once() -> T:
+        with warehouse.merchant(merchant_id, opening=opening) as tenant:
+            return what(tenant)
+
+    try:
+        return once()
+    except WarehouseUnavailable as error:
+        failed = [error]
+
+    # Most transactions succeed at once; tenacity hears of the others only, for it costs as much as a statement.
+    def again() -> T:
+        if failed:
+            raise failed.pop()
+        return once()
+
+    return Retrying(
         retry=retry_if_exception_type(WarehouseUnavailable),
         stop=stop_after_delay(warehouse.patience_seconds if seconds is None else seconds),
         wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
         reraise=True,
-    ):
-        with attempt, warehouse.merchant(merchant_id) as tenant:
-            return what(tenant)
-    raise AssertionError("Retrying ends with a return or with the error")
+    )(again)
 
 
 def commit_once(
@@ -59,7 +77,7 @@ def commit_once(
 
     def once(tenant: Tenant) -> T:
         began = time.monotonic()
-        lease = hold_lease(tenant, token, batch=batch, closes=closes)
+        lease = held_by(tenant, closes=closes)
         if held is not None:
             held(lease)
         if not lease.has_landed:
@@ -69,4 +87,4 @@ def commit_once(
             renew_lease(tenant, token)
         return found[-1]
 
-    return patiently(warehouse, merchant_id, once, seconds=seconds)
+    return patiently(warehouse, merchant_id, once, seconds=seconds, opening=holding(token, batch=batch))

@@ -35,9 +35,6 @@ PAYMENT_COLUMNS = (
 """Payment fields with a column of their own; what remains is the payload."""
 PAYMENT_DETAIL_FIELDS = ("batchId", "replayId", "originalAmount", "balance")
 """What only a payment's own page tells and no column holds."""
-INVOICE_PEOPLE = ("customer", "customerName", "customerNumber", "memo")
-"""Kept apart from the invoice: its `raw_data` contains no person."""
-INVOICE_PARTS = ("purchases", "payments", "purchasesAsSent")
 
 Row = dict[str, Any]
 
@@ -48,7 +45,11 @@ _encode_row = msgspec.json.Encoder(decimal_format="number").encode
 
 def content_hash(record: msgspec.Struct) -> int:
     """A signed 64-bit hash over all declared fields of a record."""
-    return int.from_bytes(blake2b(_encode(record), digest_size=HASH_BYTES).digest(), "big", signed=True)
+    return _hash(_encode(record))
+
+
+def _hash(content: bytes) -> int:
+    return int.from_bytes(blake2b(content, digest_size=HASH_BYTES).digest(), "big", signed=True)
 
 
 def page_json(rows: Sequence[Row]) -> str:
@@ -82,22 +83,18 @@ def invoice_row(invoice: Invoice, hashed: int) -> Row:
     return {**msgspec.to_builtins(invoice), "hash": hashed}
 
 
-def invoice_detail_row(invoice: InvoiceDetail, observed_at: datetime) -> Row:
-    """One element of the page of `merge_invoice_details`; `raw_data` is the API's body less people and secrets."""
-    told = msgspec.to_builtins(invoice)
-    customer: Row = told.get("customer") or {}
-    raw = {key: value for key, value in told.items() if key not in (*INVOICE_PEOPLE, *INVOICE_PARTS)}
-    return {
-        **raw,
-        "hash": content_hash(invoice),
-        "observed_at": observed_at,
-        "customer_id": customer.get("id"),
-        "customer_name": customer.get("name") or invoice.customer_name,
-        "memo": invoice.memo,
-        "purchases": told.get("purchases", []),
-        "payments": [payment.payment_id for payment in invoice.payments],
-        "raw_data": {**raw, "purchases": invoice.purchases_as_sent},
-    }
+def invoice_details_json(details: Sequence[tuple[InvoiceDetail, datetime]]) -> str:
+    """The page of `merge_invoice_details` as one JSON parameter; each record is written once, for its hash, too."""
+    return f"[{','.join(_invoice_detail(invoice, observed_at) for invoice, observed_at in details)}]"
+
+
+def _invoice_detail(invoice: InvoiceDetail, observed_at: datetime) -> str:
+    told = _encode(msgspec.structs.replace(invoice, purchases_as_sent=()))
+    sent = _encode_row(invoice.purchases_as_sent)
+    return (
+        f'{{"hash":{_hash(told + sent)},"observed_at":"{observed_at.isoformat()}",'
+        f'"told":{told.decode()},"sent":{sent.decode()}}}'
+    )
 
 
 def refused_row(refused: RefusedRecord) -> Row:

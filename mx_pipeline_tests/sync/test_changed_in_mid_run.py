@@ -13,7 +13,7 @@ from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import WarehouseUnavailable
 from mx_pipeline.synthetic_mx import Rule
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
-from mx_pipeline.warehouse.leases import hold_lease, take_lease
+from mx_pipeline.warehouse.leases import held_by, holding, take_lease
 from mx_pipeline.warehouse.merchants import Credentials, replace_key, set_active
 from mx_pipeline.warehouse.removing import remove
 from mx_pipeline_tests.fakes.clinic import Clinic
@@ -94,8 +94,8 @@ def test_c9_a_pause_waits_for_the_write_that_is_under_way(warehouse: WarehouseUn
         token = take_lease(tenant, holder="test", batch="first")
 
     assert token is not None
-    with warehouse.loader.merchant(MERCHANT) as tenant:
-        hold_lease(tenant, token, batch="second")
+    with warehouse.loader.merchant(MERCHANT, opening=holding(token, batch="second")) as tenant:
+        assert not held_by(tenant).has_landed
         with warehouse.app.merchant(MERCHANT, person=OPERATOR) as other:
             other.connection.execute(text("SET LOCAL lock_timeout = '200ms'"))
             with pytest.raises(WarehouseUnavailable, match="lock"):

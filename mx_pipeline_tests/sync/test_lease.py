@@ -10,7 +10,7 @@ import pytest
 
 from mx_pipeline.errors import LeaseLost, MerchantBusy
 from mx_pipeline.sync.lease import leased
-from mx_pipeline.warehouse.leases import hold_lease, renew_lease, take_lease
+from mx_pipeline.warehouse.leases import held_by, holding, renew_lease, take_lease
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.sync.conftest import Clinic
 
@@ -47,8 +47,9 @@ def test_p16_a_zombie_is_fenced_off_by_its_older_token(warehouse: WarehouseUnder
     with warehouse.loader.merchant(MERCHANT) as tenant:
         assert take_lease(tenant, holder="heir", batch="heir") == zombie + 1
 
-    with pytest.raises(LeaseLost), warehouse.loader.merchant(MERCHANT) as tenant:
-        hold_lease(tenant, zombie, batch="late")
+    late = holding(zombie, batch="late")
+    with pytest.raises(LeaseLost), warehouse.loader.merchant(MERCHANT, opening=late) as tenant:
+        held_by(tenant)
     with pytest.raises(LeaseLost), warehouse.loader.merchant(MERCHANT) as tenant:
         renew_lease(tenant, zombie)
 
@@ -135,8 +136,8 @@ def test_a_write_that_takes_longer_than_the_lease_keeps_it(warehouse: WarehouseU
 
     heir = threading.Thread(target=take_over)
     warehouse.damage(EXPIRED)
-    with warehouse.loader.merchant(MERCHANT) as writing:
-        hold_lease(writing, token, batch="3")
+    with warehouse.loader.merchant(MERCHANT, opening=holding(token, batch="3")) as writing:
+        assert not held_by(writing).has_landed
         heir.start()
         heir.join(0.3)
         assert taken == []  # it waits for the write

@@ -1,11 +1,13 @@
 -- name: unchanged_invoices
--- Which of these list rows are stored with this very content.
+-- Which of these list rows are stored with this very content. The ids as an
+-- array make Postgres look each up, where it would read all of the merchant's rows for each page.
 SELECT stored.mx_invoice_id
-  FROM unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_invoice_id, content_hash)
-  JOIN mx.invoice_documents AS stored
-    ON stored.merchant_id = :merchant_id
-   AND stored.mx_invoice_id = page.mx_invoice_id
-   AND stored.list_hash = page.content_hash
+  FROM mx.invoice_documents AS stored
+  JOIN unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_invoice_id, content_hash)
+    ON page.mx_invoice_id = stored.mx_invoice_id
+   AND page.content_hash = stored.list_hash
+ WHERE stored.merchant_id = :merchant_id
+   AND stored.mx_invoice_id = ANY (CAST(:ids AS bigint[]))
    AND stored.vanished_at IS NULL
 
 -- name: merge_invoices
@@ -90,135 +92,8 @@ SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is
   FROM merged
 
 -- name: merge_invoice_details
--- Invoices asked for alone: their product lines and the payments that they name, in one round trip. The
--- detail never tells the customer's number, the currency or the tax amount, so the list's stay. The ids as
--- an array make Postgres look each up, where it would read all of the merchant's rows for each batch.
-DISCARD PLANS;
-WITH page AS MATERIALIZED (
-    SELECT *
-      FROM jsonb_to_recordset(CAST(:page AS jsonb)) AS invoice (
-           id bigint, hash bigint, "invoiceNumber" bigint, status text, type text, "receiptNumber" text,
-           "totalAmount" numeric, "subTotalAmount" numeric, "discountAmount" numeric, "taxAmount" numeric,
-           balance numeric, "paidAmount" numeric, quantity numeric, "returnQuantity" numeric,
-           "returnStatus" text, "invoiceDate" timestamptz, "dueDate" timestamptz, created timestamptz,
-           "sourceType" text, terms text, currency text, "isTaxExempt" boolean,
-           customer_id bigint, customer_name text, memo text, purchases jsonb, payments bigint[],
-           raw_data jsonb, observed_at timestamptz)
-), merged AS (
-    INSERT INTO mx.invoice_documents AS stored
-           (merchant_id, mx_invoice_id, invoice_number, status, type, receipt_number, total_amount,
-            subtotal_amount, discount_amount, tax_amount, balance, paid_amount, quantity, return_quantity,
-            return_status, invoice_date, due_date, api_created, source_type, terms, currency, is_tax_exempt,
-            raw_data, detail_hash, detail_of_total, detail_of_quantity, observed_at, detail_observed_at)
-    SELECT :merchant_id, id, "invoiceNumber", status, type, "receiptNumber", "totalAmount", "subTotalAmount",
-           "discountAmount", "taxAmount", balance, "paidAmount", quantity, "returnQuantity", "returnStatus",
-           "invoiceDate", "dueDate", created, "sourceType", terms, currency, "isTaxExempt",
-           raw_data, hash, "totalAmount", quantity, observed_at, observed_at
-      FROM page
-     ORDER BY id
-        ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
-       SET invoice_number = excluded.invoice_number,
-           status = excluded.status,
-           type = excluded.type,
-           receipt_number = excluded.receipt_number,
-           total_amount = excluded.total_amount,
-           subtotal_amount = excluded.subtotal_amount,
-           discount_amount = excluded.discount_amount,
-           tax_amount = coalesce(excluded.tax_amount, stored.tax_amount),
-           balance = excluded.balance,
-           paid_amount = excluded.paid_amount,
-           quantity = excluded.quantity,
-           return_quantity = excluded.return_quantity,
-           return_status = excluded.return_status,
-           invoice_date = excluded.invoice_date,
-           due_date = excluded.due_date,
-           api_created = excluded.api_created,
-           source_type = excluded.source_type,
-           terms = excluded.terms,
-           currency = coalesce(excluded.currency, stored.currency),
-           is_tax_exempt = excluded.is_tax_exempt,
-           raw_data = excluded.raw_data,
-           detail_hash = excluded.detail_hash,
-           detail_of_total = coalesce(stored.listed_total, excluded.detail_of_total),
-           detail_of_quantity = coalesce(stored.listed_quantity, excluded.detail_of_quantity),
-           observed_at = excluded.observed_at,
-           detail_observed_at = excluded.detail_observed_at,
-           vanished_at = NULL,
-           changed_at = now()
-     WHERE stored.observed_at <= excluded.observed_at
-    RETURNING stored.mx_invoice_id, (xmax = 0) AS is_new
-), fresh AS (
-    SELECT page.* FROM page JOIN merged ON merged.mx_invoice_id = page.id
-), mapped AS (
-    INSERT INTO mx.invoice_map (merchant_id, invoice_number, mx_invoice_id)
-    SELECT :merchant_id, "invoiceNumber", id
-      FROM fresh
-     ORDER BY "invoiceNumber", id
-        ON CONFLICT DO NOTHING
-), people AS (
-    INSERT INTO mx.invoice_people AS stored (merchant_id, mx_invoice_id, customer_id, customer_name, memo)
-    SELECT :merchant_id, id, customer_id, customer_name, memo
-      FROM fresh
-     ORDER BY id
-        ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
-       SET customer_id = coalesce(excluded.customer_id, stored.customer_id),
-           customer_name = coalesce(excluded.customer_name, stored.customer_name),
-           memo = excluded.memo
-), lines AS (
-    SELECT fresh.id AS mx_invoice_id, line.*
-      FROM fresh,
-           ROWS FROM (jsonb_to_recordset(fresh.purchases) AS (
-               id bigint, "productId" bigint, "productName" text, description text, quantity numeric,
-               "quantityReturned" numeric, price numeric, "discountAmount" numeric,
-               "priceDiscountAmount" numeric, "subTotalAmount" numeric, "taxAmount" numeric,
-               "totalAmount" numeric, created timestamptz)) WITH ORDINALITY AS line
-           (purchase_id, product_id, product_name, description, quantity, quantity_returned, price,
-            discount_amount, price_discount_amount, subtotal_amount, tax_amount, total_amount, created, line)
-), kept_lines AS (
-    INSERT INTO mx.invoice_purchases AS stored
-           (merchant_id, mx_invoice_id, line, mx_purchase_id, product_id, product_name, description, quantity,
-            quantity_returned, price, discount_amount, price_discount_amount, subtotal_amount, tax_amount,
-            total_amount, api_created)
-    SELECT :merchant_id, mx_invoice_id, line, purchase_id, product_id, product_name, description, quantity,
-           quantity_returned, price, discount_amount, price_discount_amount, subtotal_amount, tax_amount,
-           total_amount, created
-      FROM lines
-        ON CONFLICT (merchant_id, mx_invoice_id, line) DO UPDATE
-       SET mx_purchase_id = excluded.mx_purchase_id,
-           product_id = excluded.product_id,
-           product_name = excluded.product_name,
-           description = excluded.description,
-           quantity = excluded.quantity,
-           quantity_returned = excluded.quantity_returned,
-           price = excluded.price,
-           discount_amount = excluded.discount_amount,
-           price_discount_amount = excluded.price_discount_amount,
-           subtotal_amount = excluded.subtotal_amount,
-           tax_amount = excluded.tax_amount,
-           total_amount = excluded.total_amount,
-           api_created = excluded.api_created
-), dropped_lines AS (
-    DELETE FROM mx.invoice_purchases AS stored
-     USING fresh
-     WHERE stored.merchant_id = :merchant_id
-       AND stored.mx_invoice_id = ANY (ARRAY(SELECT id FROM fresh))
-       AND stored.mx_invoice_id = fresh.id
-       AND stored.line > jsonb_array_length(fresh.purchases)
-), named_payments AS (
-    INSERT INTO mx.invoice_payments (merchant_id, mx_payment_id, mx_invoice_id)
-    SELECT DISTINCT CAST(:merchant_id AS bigint), payment_id, fresh.id
-      FROM fresh, unnest(fresh.payments) AS payment_id
-        ON CONFLICT DO NOTHING
-), unnamed_payments AS (
-    DELETE FROM mx.invoice_payments AS stored
-     USING fresh
-     WHERE stored.merchant_id = :merchant_id
-       AND stored.mx_invoice_id = ANY (ARRAY(SELECT id FROM fresh))
-       AND stored.mx_invoice_id = fresh.id
-       AND stored.mx_payment_id <> ALL (coalesce(fresh.payments, '{}'))
-)
-SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
-  FROM merged
+-- Invoices asked for alone, with their product lines and the payments that they name: see schema.sql, section 3.
+SELECT inserted, updated FROM mx.merge_invoice_details(:merchant_id, CAST(:page AS jsonb))
 
 -- name: mark_vanished
 -- MX denied these invoices, twice. What is known of them stays.

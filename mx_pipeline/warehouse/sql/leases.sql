@@ -19,25 +19,6 @@ UPDATE mx.sync_leases
  WHERE merchant_id = :merchant_id AND token = :token
 RETURNING token
 
--- name: hold_lease
--- In the transaction of every write: until it ends, nobody takes the merchant over; an older token finds no row.
--- The batch is this transaction's name. It is there already where an earlier try was committed after all.
--- The merchant's own row is held as well: whoever pauses or removes it waits for this write, and none comes after.
--- What its sealed key looks like tells whether it was replaced.
-WITH merchant AS (
-    SELECT is_active, md5(consumer_key || consumer_secret) AS key_seen
-      FROM mx.mx_merchant_configs
-     WHERE merchant_id = :merchant_id
-       FOR SHARE
-)
-UPDATE mx.sync_leases
-   SET batch_before = batch, batch = :batch
- WHERE merchant_id = :merchant_id AND token = :token
-RETURNING batch_before IS NOT DISTINCT FROM batch AS has_landed,
-          stop,
-          coalesce((SELECT is_active FROM merchant), false) AS is_active,
-          (SELECT key_seen FROM merchant) AS key_seen
-
 -- name: ask_to_stop
 -- The sync that runs now sees it at its next page.
 UPDATE mx.sync_leases SET stop = :message WHERE merchant_id = :merchant_id

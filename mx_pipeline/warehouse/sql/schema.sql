@@ -643,6 +643,150 @@ CREATE TABLE mx.invoice_map_misses (
     PRIMARY KEY (merchant_id, invoice_number)
 );
 
+-- Invoices asked for alone: their product lines and the payments that they name, in one round trip. The detail
+-- never tells the customer's number, the currency or the tax amount, so the list's stay. An element of `news` has
+-- `told`, the record; `sent`, its product lines as they came; `hash` and `observed_at`.
+--
+-- A function, because batches are small: parsing and planning the statement took longer than running it. Its
+-- plan is kept for as long as the session, also where it was made on empty tables, so each row is looked up.
+CREATE FUNCTION mx.merge_invoice_details(merchant bigint, news jsonb, OUT inserted bigint, OUT updated bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+BEGIN
+    WITH page AS MATERIALIZED (
+        SELECT invoice.*, detail.hash, detail.observed_at,
+               (detail.told #>> '{customer,id}')::bigint AS customer_id,
+               coalesce(detail.told #>> '{customer,name}', detail.told ->> 'customerName') AS customer_name,
+               -- Its `raw_data` contains no person.
+               (detail.told - '{customer,customerName,customerNumber,memo,purchases,payments}'::text[])
+                   || jsonb_build_object('purchases', detail.sent) AS raw_data
+          FROM jsonb_to_recordset(news) AS detail (told jsonb, sent jsonb, hash bigint, observed_at timestamptz),
+               jsonb_to_record(detail.told) AS invoice (
+               id bigint, "invoiceNumber" bigint, status text, type text, "receiptNumber" text,
+               "totalAmount" numeric, "subTotalAmount" numeric, "discountAmount" numeric, "taxAmount" numeric,
+               balance numeric, "paidAmount" numeric, quantity numeric, "returnQuantity" numeric,
+               "returnStatus" text, "invoiceDate" timestamptz, "dueDate" timestamptz, created timestamptz,
+               "sourceType" text, terms text, currency text, "isTaxExempt" boolean, memo text, purchases jsonb,
+               payments jsonb)
+    ), read_before AS MATERIALIZED (
+        SELECT page.id
+          FROM page
+          JOIN LATERAL (SELECT detail_observed_at
+                          FROM mx.invoice_documents AS stored
+                         WHERE stored.merchant_id = merchant AND stored.mx_invoice_id = page.id
+                        OFFSET 0) AS stored ON stored.detail_observed_at IS NOT NULL
+    ), merged AS (
+        INSERT INTO mx.invoice_documents AS stored
+               (merchant_id, mx_invoice_id, invoice_number, status, type, receipt_number, total_amount,
+                subtotal_amount, discount_amount, tax_amount, balance, paid_amount, quantity, return_quantity,
+                return_status, invoice_date, due_date, api_created, source_type, terms, currency, is_tax_exempt,
+                raw_data, detail_hash, detail_of_total, detail_of_quantity, observed_at, detail_observed_at)
+        SELECT merchant, id, "invoiceNumber", status, type, "receiptNumber", "totalAmount", "subTotalAmount",
+               "discountAmount", "taxAmount", balance, "paidAmount", quantity, "returnQuantity", "returnStatus",
+               "invoiceDate", "dueDate", created, "sourceType", terms, currency, "isTaxExempt",
+               raw_data, hash, "totalAmount", quantity, observed_at, observed_at
+          FROM page
+         ORDER BY id
+            ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
+           SET invoice_number = excluded.invoice_number,
+               status = excluded.status,
+               type = excluded.type,
+               receipt_number = excluded.receipt_number,
+               total_amount = excluded.total_amount,
+               subtotal_amount = excluded.subtotal_amount,
+               discount_amount = excluded.discount_amount,
+               tax_amount = coalesce(excluded.tax_amount, stored.tax_amount),
+               balance = excluded.balance,
+               paid_amount = excluded.paid_amount,
+               quantity = excluded.quantity,
+               return_quantity = excluded.return_quantity,
+               return_status = excluded.return_status,
+               invoice_date = excluded.invoice_date,
+               due_date = excluded.due_date,
+               api_created = excluded.api_created,
+               source_type = excluded.source_type,
+               terms = excluded.terms,
+               currency = coalesce(excluded.currency, stored.currency),
+               is_tax_exempt = excluded.is_tax_exempt,
+               raw_data = excluded.raw_data,
+               detail_hash = excluded.detail_hash,
+               detail_of_total = coalesce(stored.listed_total, excluded.detail_of_total),
+               detail_of_quantity = coalesce(stored.listed_quantity, excluded.detail_of_quantity),
+               observed_at = excluded.observed_at,
+               detail_observed_at = excluded.detail_observed_at,
+               vanished_at = NULL,
+               changed_at = now()
+         WHERE stored.observed_at <= excluded.observed_at
+        RETURNING stored.mx_invoice_id, (xmax = 0) AS is_new
+    ), fresh AS (
+        SELECT page.* FROM page JOIN merged ON merged.mx_invoice_id = page.id
+    ), mapped AS (
+        INSERT INTO mx.invoice_map (merchant_id, invoice_number, mx_invoice_id)
+        SELECT merchant, "invoiceNumber", id
+          FROM fresh
+         ORDER BY "invoiceNumber", id
+            ON CONFLICT DO NOTHING
+    ), people AS (
+        INSERT INTO mx.invoice_people AS stored (merchant_id, mx_invoice_id, customer_id, customer_name, memo)
+        SELECT merchant, id, customer_id, customer_name, memo
+          FROM fresh
+         ORDER BY id
+            ON CONFLICT (merchant_id, mx_invoice_id) DO UPDATE
+           SET customer_id = coalesce(excluded.customer_id, stored.customer_id),
+               customer_name = coalesce(excluded.customer_name, stored.customer_name),
+               memo = excluded.memo
+    ), kept_lines AS (
+        INSERT INTO mx.invoice_purchases AS stored
+               (merchant_id, mx_invoice_id, mx_purchase_id, product_id, product_name, description, quantity,
+                quantity_returned, price, discount_amount, price_discount_amount, subtotal_amount, tax_amount,
+                total_amount, api_created, line)
+        SELECT merchant, fresh.id, line.*
+          FROM fresh,
+               ROWS FROM (jsonb_to_recordset(fresh.purchases) AS (
+                   id bigint, "productId" bigint, "productName" text, description text, quantity numeric,
+                   "quantityReturned" numeric, price numeric, "discountAmount" numeric,
+                   "priceDiscountAmount" numeric, "subTotalAmount" numeric, "taxAmount" numeric,
+                   "totalAmount" numeric, created timestamptz)) WITH ORDINALITY AS line
+            ON CONFLICT (merchant_id, mx_invoice_id, line) DO UPDATE
+           SET mx_purchase_id = excluded.mx_purchase_id,
+               product_id = excluded.product_id,
+               product_name = excluded.product_name,
+               description = excluded.description,
+               quantity = excluded.quantity,
+               quantity_returned = excluded.quantity_returned,
+               price = excluded.price,
+               discount_amount = excluded.discount_amount,
+               price_discount_amount = excluded.price_discount_amount,
+               subtotal_amount = excluded.subtotal_amount,
+               tax_amount = excluded.tax_amount,
+               total_amount = excluded.total_amount,
+               api_created = excluded.api_created
+    ), dropped_lines AS (
+        DELETE FROM mx.invoice_purchases AS stored
+         USING fresh
+         WHERE stored.merchant_id = merchant
+           AND stored.mx_invoice_id = ANY (ARRAY(SELECT id FROM read_before))
+           AND stored.mx_invoice_id = fresh.id
+           AND stored.line > coalesce(jsonb_array_length(fresh.purchases), 0)
+    ), named_payments AS (
+        INSERT INTO mx.invoice_payments (merchant_id, mx_payment_id, mx_invoice_id)
+        SELECT DISTINCT merchant, payment.id, fresh.id
+          FROM fresh, jsonb_to_recordset(fresh.payments) AS payment (id bigint)
+            ON CONFLICT DO NOTHING
+    ), unnamed_payments AS (
+        DELETE FROM mx.invoice_payments AS stored
+         USING fresh
+         WHERE stored.merchant_id = merchant
+           AND stored.mx_invoice_id = ANY (ARRAY(SELECT id FROM read_before))
+           AND stored.mx_invoice_id = fresh.id
+           AND NOT coalesce(fresh.payments @> jsonb_build_array(jsonb_build_object('id', stored.mx_payment_id)), false)
+    )
+    SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new)
+      INTO inserted, updated
+      FROM merged;
+END $$;
+
 -- 4. What is derived: dropped and rebuilt bit for bit, without a call ---------------------------
 
 -- What an all-digit reference is worth as evidence. It only proposes. The invoice is worth reading where
@@ -877,6 +1021,30 @@ CREATE TABLE mx.sync_leases (
     expires_at   timestamptz NOT NULL,
     stop         text
 );
+
+-- In the transaction of every write: until it ends, nobody takes the merchant over; an older token holds nothing,
+-- and all is null. The batch is this transaction's name. It is there already where an earlier try was committed
+-- after all. The merchant's own row is held as well: whoever pauses or removes it waits for this write, and none
+-- comes after. What its sealed key looks like tells whether it was replaced; `stop`, that somebody wants this
+-- sync to end. A function for its kept plan.
+CREATE FUNCTION mx.hold_lease(merchant bigint, held_token bigint, this_batch text,
+                              OUT has_landed boolean, OUT stop text, OUT is_active boolean,
+                              OUT key_seen text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT is_active, md5(consumer_key || consumer_secret)
+      INTO is_active, key_seen
+      FROM mx.mx_merchant_configs
+     WHERE merchant_id = merchant
+       FOR SHARE;
+    UPDATE mx.sync_leases
+       SET batch_before = batch, batch = this_batch
+     WHERE merchant_id = merchant AND token = held_token
+    RETURNING batch_before IS NOT DISTINCT FROM batch, stop INTO has_landed, stop;
+    is_active := coalesce(is_active, false);
+END $$;
 
 -- How much an API key may be asked, shared by all processes that use it. The key itself is not here: it is
 -- known by a keyed hash. Not a tenant's table; the loader alone reads it.
@@ -1521,16 +1689,19 @@ GRANT SELECT ON ALL SEQUENCES IN SCHEMA mx TO mx_backup;
 
 -- The merchant that this transaction was opened for: none where none was set, or where what was set is no id.
 -- It never raises: the text of an error would tell whoever guesses.
+-- Not in plain SQL: that is parsed anew for each table of each statement.
 CREATE FUNCTION mx.current_merchant() RETURNS bigint
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
-    SELECT CASE WHEN current_setting('mx.merchant_id', true) ~ '^[1-9][0-9]{0,17}$'
-                THEN current_setting('mx.merchant_id', true)::bigint END
-$$;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN CASE WHEN current_setting('mx.merchant_id', true) ~ '^[1-9][0-9]{0,17}$'
+                THEN current_setting('mx.merchant_id', true)::bigint END;
+END $$;
 
 -- A function may be called by the roles it is granted to, and not by everyone.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA mx FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mx.current_merchant() TO mx_loader, mx_app;
+GRANT EXECUTE ON FUNCTION mx.merge_invoice_details(bigint, jsonb), mx.hold_lease(bigint, bigint, text) TO mx_loader;
 
 -- The tenant is a restriction: whatever another policy permits, now or later, it holds. The merchant is asked
 -- once a statement, by the (SELECT ...) around it.

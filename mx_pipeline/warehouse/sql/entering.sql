@@ -1,0 +1,27 @@
+-- name: enter
+-- What a transaction begins with: its merchant, its person and its limits, which end with it. Tells first what the
+-- connection came with: nothing, unless someone else has used it and a plain SET.
+SELECT coalesce(current_setting('mx.merchant_id', true), '') || coalesce(current_setting('mx.user_id', true), '')
+           AS came_with,
+       set_config('mx.merchant_id', :merchant, true) AS merchant_id,
+       set_config('mx.user_id', :person, true),
+       set_config('TimeZone', 'UTC', true),
+       set_config('lock_timeout', :lock_timeout, true),
+       set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
+       set_config('statement_timeout', :statement_timeout, true),
+       set_config('jit', 'off', true)
+
+-- name: enter_holding_lease
+-- The same, and the lease is held for a write (schema.sql, section 6), in one round trip. The merchant given to it
+-- is what was just set, so it runs after that.
+SELECT entered.came_with, lease.has_landed, lease.stop, lease.is_active, lease.key_seen
+  FROM (SELECT coalesce(current_setting('mx.merchant_id', true), '') || coalesce(current_setting('mx.user_id', true), '')
+                   AS came_with,
+               set_config('mx.merchant_id', :merchant, true) AS merchant_id,
+               set_config('mx.user_id', :person, true),
+               set_config('TimeZone', 'UTC', true),
+               set_config('lock_timeout', :lock_timeout, true),
+               set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
+               set_config('statement_timeout', :statement_timeout, true),
+               set_config('jit', 'off', true)) AS entered,
+       LATERAL mx.hold_lease(CAST(entered.merchant_id AS bigint), :token, :batch) AS lease
