@@ -153,6 +153,22 @@ def audit_table(events: Sequence[Any]) -> Table:
     return table
 
 
+def sql_logins_table(rows: Sequence[Any]) -> Table:
+    """One row per login and merchant that it reads."""
+    table = _table("login", "merchant", "reads as", "names", "until", "state", "given by")
+    for row in rows:
+        table.add_row(
+            row.login,
+            str(row.merchant_id),
+            row.kind,
+            "yes" if row.sees_names else "no",
+            NOTHING if row.expires_at is None else str(row.expires_at.date()),
+            "active" if row.is_active else "ended",
+            row.granted_by,
+        )
+    return table
+
+
 def state_of(merchant: HasState) -> str:
     """Whether it is synced, and if not, who stopped it."""
     if not merchant.is_active:

@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event
+from sqlalchemy import Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, Row
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError
 
 from mx_pipeline.access import NOBODY
@@ -63,9 +64,12 @@ class Opening:
 
     name: str = "enter"
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])
+    isolation_level: IsolationLevel | None = None
 
 
 ENTER = Opening()
+SNAPSHOT = Opening(isolation_level="REPEATABLE READ")
+"""For reading: all of one moment, whatever others write meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ class Warehouse:
         merchant = "" if merchant_id is None else str(merchant_id)
         parameters = {**opening.parameters, **LIMITS, "merchant": merchant, "person": person}
         with translated():
-            connection, row = self._entered(statements("entering")[opening.name], parameters)
+            connection, row = self._entered(opening, parameters)
         with connection:
             if row.came_with:
                 connection.invalidate()
@@ -186,16 +190,19 @@ class Warehouse:
                 connection.commit()
 
     def _entered(
-        self, statement: TextClause, parameters: Mapping[str, object]
+        self, opening: Opening, parameters: Mapping[str, object]
     ) -> tuple[Connection, Row[Any]]:
         """A connection in its transaction; where one that lay in the pool was lost there, a new one.
 
         That takes the place of a question before each transaction whether the connection still stands: nothing
         has been committed yet, so the first statement can be sent again.
         """
+        statement = statements("entering")[opening.name]
         for is_last in (False, True):
             connection = self._engine.connect()
             try:
+                if opening.isolation_level is not None:
+                    connection = connection.execution_options(isolation_level=opening.isolation_level)
                 return connection, connection.execute(statement, parameters).one()
             except BaseException as error:
                 connection.close()

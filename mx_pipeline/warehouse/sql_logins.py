@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from psycopg2 import sql
@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 from mx_pipeline.errors import BadInput
 from mx_pipeline.warehouse.administering import admin_transaction, explained_refusal, scram_verifier, utility
+from mx_pipeline.warehouse.audit import Action, record
+from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.logins import ANALYST_ROLE, INVESTOR_ROLE, OWNER_ROLE, Logins
 from mx_pipeline.warehouse.merchants import unknown
 from mx_pipeline.warehouse.refusals import translated
@@ -39,7 +41,8 @@ class SqlAccess:
     kind: str
     """`analyst` or `investor`."""
     sees_names: bool = False
-    expires_at: datetime | None = None
+    until: date | None = None
+    """The first day, of each merchant, without it."""
 
 
 def check_name(name: str) -> str:
@@ -78,18 +81,26 @@ def add(
                 login=name,
                 kind=access.kind,
                 sees_names=access.sees_names,
-                expires_at=access.expires_at,
+                until=access.until,
                 granted_by=granted_by,
             )
+            detail = {
+                "kind": access.kind,
+                "names": access.sees_names,
+                "until": str(access.until or "") or None,
+            }
+            _record(connection, merchant_id, name, granted_by, "login.granted", detail)
     return password
 
 
-def remove(logins: Logins, name: str, merchants: Iterable[int] = ()) -> list[int]:
+def remove(logins: Logins, name: str, merchants: Iterable[int] = (), *, revoked_by: str) -> list[int]:
     """Take these merchants away, or all and the login with them; which were taken. Raises BadInput."""
     wanted = list(merchants)
     with admin_transaction(logins) as connection, explained_refusal():
         utility(connection, "SET LOCAL ROLE {}", sql.Identifier(OWNER_ROLE))
         taken = _run(connection, "revoke", login=name, merchants=wanted or None).scalars().all()
+        for merchant_id in taken:
+            _record(connection, merchant_id, name, revoked_by, "login.revoked", {})
         is_known = _run(connection, "is_known", login=name).scalar()
         utility(connection, "RESET ROLE")
         if not is_known or (wanted and not taken):
@@ -107,9 +118,22 @@ def listed(logins: Logins) -> Sequence[Any]:
         return _run(connection, "listed").all()
 
 
+def _record(
+    connection: Connection,
+    merchant_id: int,
+    name: str,
+    actor: str,
+    action: Action,
+    detail: Mapping[str, object],
+) -> None:
+    """In the same transaction as the deed."""
+    tenant = Tenant(connection, merchant_id)
+    record(tenant, actor=actor, action=action, subject=f"login:{name}", detail=detail)
+
+
 def _check_end(access: SqlAccess) -> None:
-    if access.expires_at is not None and access.expires_at <= datetime.now(UTC):
-        raise BadInput("--until must be a day to come")
+    if access.until is not None and access.until <= datetime.now(UTC).date():
+        raise BadInput(f"{access.until} has begun already: --until names the first day without the login")
 
 
 def _known_role(connection: Connection, name: str) -> bool:

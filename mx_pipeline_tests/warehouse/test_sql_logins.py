@@ -130,13 +130,18 @@ def test_an_analyst_sees_names_only_where_they_were_given(
 def test_what_is_taken_away_or_has_ended_is_gone_at_the_next_statement(
     two_merchants: WarehouseUnderTest, people: PeopleWithSql
 ) -> None:
-    removed, ended = people.add(ONE, OTHER), people.add(ONE, expires_at=datetime.now(UTC) + timedelta(days=1))
+    removed, ended = (
+        people.add(ONE, OTHER),
+        people.add(ONE, until=datetime.now(UTC).date() + timedelta(days=2)),
+    )
     removed.reads("BEGIN")
     before = len(seen(removed)), len(seen(ended))
 
-    assert sql_logins.remove(two_merchants.logins, removed.name, [OTHER]) == [OTHER]
+    assert sql_logins.remove(two_merchants.logins, removed.name, [OTHER], revoked_by="operator:test") == [
+        OTHER
+    ]
     only_one = seen(removed)
-    assert sql_logins.remove(two_merchants.logins, removed.name) == [ONE]
+    assert sql_logins.remove(two_merchants.logins, removed.name, revoked_by="operator:test") == [ONE]
     two_merchants.damage("UPDATE mx.sql_logins SET expires_at = now() WHERE login = :name", name=ended.name)
 
     assert before == (2, 1)
@@ -149,7 +154,7 @@ def test_a_removed_login_cannot_log_in_and_comes_back_with_another_password(
 ) -> None:
     name, access = people.a_name(), SqlAccess("analyst")
     first = sql_logins.add(two_merchants.logins, name, access, [ONE], granted_by="operator:test")
-    sql_logins.remove(two_merchants.logins, name)
+    sql_logins.remove(two_merchants.logins, name, revoked_by="operator:test")
 
     with pytest.raises(psycopg2.OperationalError):
         people.logs_in(name, first or "")

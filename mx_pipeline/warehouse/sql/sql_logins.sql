@@ -14,7 +14,9 @@ SELECT EXISTS (SELECT FROM mx.mx_merchant_configs WHERE merchant_id = :merchant_
 
 -- name: grant
 INSERT INTO mx.sql_logins (merchant_id, login, kind, sees_names, expires_at, granted_by)
-VALUES (:merchant_id, :login, :kind, :sees_names, :expires_at, :granted_by)
+SELECT merchant_id, :login, :kind, :sees_names, CAST(:until AS date)::timestamp AT TIME ZONE timezone, :granted_by
+  FROM mx.mx_merchant_configs
+ WHERE merchant_id = :merchant_id
     ON CONFLICT (merchant_id, login) DO UPDATE
    SET kind = excluded.kind, sees_names = excluded.sees_names, expires_at = excluded.expires_at,
        granted_by = excluded.granted_by, granted_at = now(), is_active = true
