@@ -11,12 +11,14 @@ from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.operations import (
     access_commands,
     audit_commands,
+    export_command,
     invitation_commands,
     key_commands,
     local_commands,
     merchant_commands,
     migrate_command,
     quarantine_commands,
+    sql_login_commands,
     status_command,
     sync_command,
     token_commands,
@@ -42,6 +44,7 @@ app.add_typer(merchant_commands.app, name="merchants")
 app.command("sync")(sync_command.sync)
 app.command("status")(status_command.status)
 app.command("trace")(trace_command.trace)
+app.command("export")(export_command.export)
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(key_commands.app, name="keys")
@@ -51,6 +54,7 @@ users.command("accept")(invitation_commands.accept)
 users.command("token")(token_commands.token)
 users.command("tokens")(token_commands.tokens)
 users.command("revoke-token")(token_commands.revoke_token)
+users.add_typer(sql_login_commands.app, name="sql-login")
 app.add_typer(users, name="users")
 app.add_typer(access_commands.app, name="access")
 app.command("up")(local_commands.up)

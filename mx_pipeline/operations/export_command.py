@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -40,14 +40,14 @@ def export(
     from mx_pipeline.operations import exporting
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
-    from mx_pipeline.warehouse.exporting import WHATS, Range, What
+    from mx_pipeline.warehouse.exporting import WHATS, Range
 
     if what not in WHATS:
         raise BadInput(f"--what must be one of {', '.join(WHATS)}")
     days = Range(None if since is None else words.day(since), None if until is None else words.day(until))
     if days.since is not None and days.until is not None and days.since >= days.until:
         raise BadInput("--since must be before --until")
-    order = exporting.Order(words.merchant_id(merchant), cast("What", what), days, to, replaces=replace)
+    order = exporting.Order(words.merchant_id(merchant), what, days, to, replaces=replace)
     with settings_in_force() as settings, at_work(settings) as here:
         made = exporting.export(here, order)
     if as_json:
