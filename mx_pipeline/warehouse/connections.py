@@ -189,9 +189,7 @@ class Warehouse:
             with translated():
                 connection.commit()
 
-    def _entered(
-        self, opening: Opening, parameters: Mapping[str, object]
-    ) -> tuple[Connection, Row[Any]]:
+    def _entered(self, opening: Opening, parameters: Mapping[str, object]) -> tuple[Connection, Row[Any]]:
         """A connection in its transaction; where one that lay in the pool was lost there, a new one.
 
         That takes the place of a question before each transaction whether the connection still stands: nothing

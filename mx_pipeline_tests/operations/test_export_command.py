@@ -6,13 +6,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 
-from mx_pipeline.access import Overrides, TenantRole
+from mx_pipeline.access import OPERATOR, Overrides, TenantRole
 from mx_pipeline.operations import exporting
 from mx_pipeline.operations.border import ExitCode
+from mx_pipeline.warehouse.connections import SNAPSHOT
+from mx_pipeline.warehouse.exporting import Range, count_rows
 from mx_pipeline_tests.fakes.people import has_person_as, token_of
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.operations.conftest import Here
@@ -180,6 +183,17 @@ def test_s23_too_many_rows_for_a_role_are_refused_as_a_whole(
     assert "--since" in refused.sentence
     assert fewer.code == 0
     assert len(audited(clinics, "access.refused")) == 1
+
+
+def test_an_export_is_of_one_moment(clinics: WarehouseUnderTest) -> None:
+    days, zone = Range(None, None), ZoneInfo("America/Chicago")
+
+    with clinics.app.merchant(MERCHANT, person=OPERATOR, opening=SNAPSHOT) as tenant:
+        before = count_rows(tenant, "transactions", days, zone)
+        clinics.damage("UPDATE mx.payments SET vanished_at = now()")
+        after = count_rows(tenant, "transactions", days, zone)
+
+    assert (before, after) == (2, 2)
 
 
 def test_days_are_the_merchants_own(exports: Exports, tmp_path: Path) -> None:
