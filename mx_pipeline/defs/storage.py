@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import psycopg2
 from dagster._config.config_schema import UserConfigSchema
@@ -98,8 +98,10 @@ def is_only_looked_at(settings: Settings) -> bool:
     return False
 
 
-class FilesUnderHome(LocalArtifactStorage):
-    """Dagster's own files, under MX_HOME."""
+class _UnderHome:
+    """What Dagster makes without configuration, in a folder under MX_HOME."""
+
+    folder: ClassVar[str]
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -109,25 +111,21 @@ class FilesUnderHome(LocalArtifactStorage):
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> FilesUnderHome:
+    ) -> Self:
         """Dagster's way to make one."""
-        return cls(str(_directory()), inst_data=inst_data, **config_value)
+        return cls(str(_directory() / cls.folder), inst_data=inst_data, **config_value)
 
 
-class LogsUnderHome(LocalComputeLogManager):
-    """What a run prints, under MX_HOME."""
+class FilesUnderHome(_UnderHome, LocalArtifactStorage):
+    """Dagster's own files."""
 
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        """Nothing to configure."""
-        return {}
+    folder = "."
 
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> LogsUnderHome:
-        """Dagster's way to make one."""
-        return cls(str(_directory() / "logs"), inst_data=inst_data, **config_value)
+
+class LogsUnderHome(_UnderHome, LocalComputeLogManager):
+    """What a run prints."""
+
+    folder = "logs"
 
 
 def _directory() -> Path:

@@ -145,12 +145,6 @@ def running(home: Path, *, settings: Mapping[str, str] | None = None) -> Generat
         postgres.stop()
 
 
-def running_url(home: Path, database: str = "postgres") -> str | None:
-    """The URL of the server running under `home`, or None. Starts nothing, and keeps nothing running."""
-    postgres = EmbeddedPostgres(home)
-    return postgres.url(database) if postgres.is_running() else None
-
-
 def _is_used_by_others(place: Place) -> bool:
     """Nobody: the lock can be had. The keeper, on its way to stop the server: it cannot even be shared."""
     users_lock = os.open(place.users_lock, os.O_RDWR)

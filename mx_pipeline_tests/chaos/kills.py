@@ -24,7 +24,7 @@ NEW_PAYMENTS_AT_MOST = 60
 """Between two kills, so that there is always something left to do."""
 MODES = ("incremental", "incremental", "full")
 HALF_A_MINUTE_LATER = """
-    UPDATE mx.sync_leases SET expires_at = now() - interval '1 second';
+    UPDATE mx.sync_leases SET expires_at = now() - interval '1 second' WHERE expires_at > now();
     UPDATE mx.credential_users SET expires_at = now() - interval '1 second'
 """
 STORED = "SELECT mx_invoice_id FROM mx.invoice_documents WHERE detail_observed_at IS NOT NULL"

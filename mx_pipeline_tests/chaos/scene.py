@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from mx_pipeline.synthetic_mx import SyntheticMx
 from mx_pipeline_tests.fakes.bad_network import BadNetwork
 from mx_pipeline_tests.fakes.clinic import Clinic
+from mx_pipeline_tests.fakes.invariants import watch_progress
 from mx_pipeline_tests.fakes.restless_postgres import RestlessPostgres
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
@@ -63,6 +64,7 @@ class Scene:
             mx = open_things.enter_context(SyntheticMx.in_thread())
             warehouse = WarehouseUnderTest(postgres.new_warehouse("chaos"))
             open_things.callback(warehouse.close)
+            watch_progress(warehouse)
             url = warehouse.logins.admin
             wire = open_things.enter_context(WatchedWire(url.host or "", url.port or 0))
             network = open_things.enter_context(BadNetwork(mx.url))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mx_pipeline_tests.chaos.scene import Scene
-from mx_pipeline_tests.fakes import oracle
+from mx_pipeline_tests.fakes import invariants, oracle
 
 DOUBLE_LEDGER_ROWS = """
 SELECT count(*) FROM mx.payment_history
@@ -60,3 +60,7 @@ class Tally:
             self.runs += patient.runs
             self.slowest_recovery = max(self.slowest_recovery, patient.slowest_recovery)
         self.doubled += scene.warehouse.value(DOUBLE_LEDGER_ROWS)
+        self.troubled += invariants.left_open(scene.warehouse, died=True)
+        self.troubled += invariants.broken_chains(scene.warehouse) + invariants.false_progress(
+            scene.warehouse
+        )

@@ -34,8 +34,10 @@ class Examination:
         self, a_clinic: Callable[..., Clinic], warehouse: WarehouseUnderTest, log: pytest.LogCaptureFixture
     ) -> None:
         self._a_clinic, self.warehouse, self._log = a_clinic, warehouse, log
-        self._of_others = ""
-        self._of_people = ""
+        self._of_others: list[Any] = []
+        self._of_people: list[Any] = []
+        self.somebody_died = False
+        """A process was killed, and what was asked of it may still wait."""
         self.peak_bytes = 0
         """What the last sync has taken above what was taken before it."""
 
@@ -71,7 +73,7 @@ class Examination:
     def all_holds(self, clinic: Clinic) -> None:
         """I2, I3, I6, I8 and I9: what can be looked at whoever has synced."""
         others = written(self.warehouse, all_tables(self.warehouse), "<>", clinic.merchant_id)
-        assert invariants.left_open(self.warehouse) == [], "I6: nothing is left open"
+        assert invariants.left_open(self.warehouse, died=self.somebody_died) == [], "I6: nothing is left open"
         assert others == self._of_others, "I2: no other tenant"
         assert written(self.warehouse, WORKFLOW, "=", clinic.merchant_id) == self._of_people, (
             "I3: what people wrote"

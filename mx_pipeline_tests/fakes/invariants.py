@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.warehouse.audit_chain import verify
@@ -17,7 +18,8 @@ PAGE_BYTES = 4096
 RESET_PEAK = "5"
 OPEN = """
 SELECT 'run ' || run_id FROM mx.sync_runs WHERE finished_at IS NULL OR outcome IS NULL
- UNION ALL SELECT 'request ' || request_id FROM mx.sync_requests WHERE status <> 'done'
+ UNION ALL SELECT status || ' request ' || request_id FROM mx.sync_requests
+            WHERE status <> 'done' AND NOT (:died AND (status = 'asked' OR claimed_by LIKE 'process %'))
  UNION ALL SELECT 'lease' FROM mx.sync_leases WHERE expires_at > now()
  UNION ALL SELECT 'transaction of ' || usename FROM pg_stat_activity
             WHERE datname = current_database() AND state LIKE 'idle in transaction%'
@@ -58,19 +60,24 @@ def all_tables(warehouse: WarehouseUnderTest) -> list[str]:
     return [name for (name,) in rows]
 
 
-def written(warehouse: WarehouseUnderTest, tables: Iterable[str], comparison: str, merchant_id: int) -> str:
+def written(
+    warehouse: WarehouseUnderTest, tables: Iterable[str], comparison: str, merchant_id: int
+) -> list[tuple[Any, ...]]:
     """A hash per table of all that stands there of this merchant (`=`), or of each other one (`<>`)."""
     parts = " UNION ALL ".join(
         f"SELECT '{table}', merchant_id, md5(string_agg(t::text, '' ORDER BY t::text)) FROM mx.{table} AS t"
         f" WHERE merchant_id {comparison} {merchant_id} GROUP BY merchant_id"
         for table in tables
     )
-    return str(sorted(tuple(row) for row in warehouse.rows(parts)))
+    return sorted(tuple(row) for row in warehouse.rows(parts))
 
 
-def left_open(warehouse: WarehouseUnderTest) -> list[str]:
-    """I6: runs, requests, leases, transactions, temporary tables."""
-    return [what for (what,) in warehouse.rows(OPEN)]
+def left_open(warehouse: WarehouseUnderTest, *, died: bool = False) -> list[str]:
+    """I6: runs, requests, leases, transactions, temporary tables.
+
+    `died`: a process did, and what was asked of it may wait for the dispatcher, who is not here.
+    """
+    return [what for (what,) in warehouse.rows(OPEN, died=died)]
 
 
 def broken_chains(warehouse: WarehouseUnderTest) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from mx_pipeline.local.embedded_postgres import EmbeddedPostgres, running, running_url
+from mx_pipeline.local.embedded_postgres import EmbeddedPostgres, running
 from mx_pipeline.local.local_postgres_failed import LocalPostgresFailed
 from mx_pipeline_tests.local.processes import another_user, ask, nothing_runs_under, url_said_by
 from mx_pipeline_tests.local.throwaway_postgres import UNSAFE_AND_FAST, throwaway_postgres
@@ -25,15 +25,16 @@ def test_it_speaks_utf8_and_utc_and_listens_on_loopback_only(home: Path) -> None
         assert ask(url, "SHOW fsync") == "off"
 
 
-def test_its_url_is_found_only_while_it_runs(home: Path) -> None:
-    before = running_url(home)
+def test_it_is_found_running_only_while_it_runs(home: Path) -> None:
+    onlooker = EmbeddedPostgres(home)
+    before = onlooker.is_running()
 
     with running(home, settings=UNSAFE_AND_FAST) as postgres:
-        assert running_url(home, "template1") == postgres.url("template1")
-        assert postgres.is_running()
+        assert onlooker.is_running()
+        assert onlooker.url("template1") == postgres.url("template1")
 
-    assert before is None
-    assert running_url(home) is None
+    assert not before
+    assert not onlooker.is_running()
     assert nothing_runs_under(home)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mx_pipeline.local.embedded_postgres import running_url
+from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
 from mx_pipeline.local.embedded_warehouse import ensure_sealing_key
 from mx_pipeline.settings import SEALING_KEY_FILE
 from mx_pipeline.synthetic_mx import KeyPair
@@ -44,7 +44,7 @@ def test_everything_works_on_a_machine_that_has_nothing(
     assert (synced.code, synced.runs[0]["stats"]["transactionsStored"]) == (0, 30)
     assert [merchant["merchant_id"] for merchant in listed.answer["merchants"]] == [MERCHANT]
     assert stat.S_IMODE((home / SEALING_KEY_FILE).stat().st_mode) == 0o600
-    assert running_url(home) is None
+    assert not EmbeddedPostgres(home).is_running()
 
 
 def test_the_sealing_key_is_made_once(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mx_pipeline.synthetic_mx import Rule
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked
 from mx_pipeline_tests.chaos.kills import HALF_A_MINUTE_LATER, IN_FLIGHT, kill_again_and_again
 from mx_pipeline_tests.fakes.clinic import Clinic
+from mx_pipeline_tests.fakes.examination import Examination
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.fakes.watched_wire import WatchedWire, Wire
@@ -54,8 +55,8 @@ def job_of(clinic: Clinic, wire: WatchedWire | None = None, mode: str = "increme
     return Job(logins, clinic.mx.url, clinic.merchant_id, mode)
 
 
-def a_clinic_with_pages(a_clinic: Callable[..., Clinic]) -> Clinic:
-    clinic = a_clinic(payments=PAYMENTS)
+def a_clinic_with_pages(examination: Examination) -> Clinic:
+    clinic = examination.clinic(payments=PAYMENTS)
     clinic.mx.behaves(MERCHANT, payment_page_cap=PAGE, invoice_page_cap=PAGE)
     clinic.mx.reset_calls()
     return clinic
@@ -67,11 +68,12 @@ def asked(clinic: Clinic) -> Counter[str]:
     return Counter(line["endpoint"] + " " + line["request"] for line in clinic.mx.calls()["requests"])
 
 
-def goes_on(clinic: Clinic, before: Counter[str]) -> None:
+def goes_on(examination: Examination, clinic: Clinic, before: Counter[str]) -> None:
     """One more sync: exact, one page read twice besides the list's top, no detail twice but those in flight."""
     clinic.warehouse.damage(HALF_A_MINUTE_LATER)
+    examination.somebody_died = True
 
-    report = clinic.sync("incremental")
+    report = examination.sync(clinic, "incremental")
 
     assert report.outcome == "success", report.message
     assert clinic.differences() == []
@@ -82,14 +84,14 @@ def goes_on(clinic: Clinic, before: Counter[str]) -> None:
         )
     twice = sum(n - 1 for line, n in calls.items() if line.startswith("invoice "))
     assert twice <= IN_FLIGHT
-    assert clinic.rows("SELECT count(*) FROM mx.sync_runs WHERE finished_at IS NULL") == [(0,)]
+    examination.changes_nothing(clinic, "incremental")
 
 
 @pytest.mark.parametrize(("words", "nth", "when"), AT_A_STATEMENT)
 def test_p12_killed_at_a_statement(
-    a_clinic: Callable[..., Clinic], wire: WatchedWire, words: str, nth: int, when: Literal["before", "after"]
+    examination: Examination, wire: WatchedWire, words: str, nth: int, when: Literal["before", "after"]
 ) -> None:
-    clinic = a_clinic_with_pages(a_clinic)
+    clinic = a_clinic_with_pages(examination)
     victim: list[SyncingProcess] = []
 
     def kill(at: Wire) -> None:
@@ -101,12 +103,12 @@ def test_p12_killed_at_a_statement(
 
     assert victim[0].ended() is None
     assert moment.is_over
-    goes_on(clinic, asked(clinic))
+    goes_on(examination, clinic, asked(clinic))
 
 
 @pytest.mark.parametrize(("endpoint", "skip"), AT_A_CALL)
-def test_p12_killed_at_a_call(a_clinic: Callable[..., Clinic], endpoint: str, skip: int) -> None:
-    clinic = a_clinic_with_pages(a_clinic)
+def test_p12_killed_at_a_call(examination: Examination, endpoint: str, skip: int) -> None:
+    clinic = a_clinic_with_pages(examination)
     victim: list[SyncingProcess] = []
 
     async def kill(_: Asked, answer: Answer) -> Answer:
@@ -117,16 +119,15 @@ def test_p12_killed_at_a_call(a_clinic: Callable[..., Clinic], endpoint: str, sk
     victim.append(SyncingProcess(job_of(clinic)))
 
     assert victim[0].ended() is None
-    goes_on(clinic, asked(clinic))
+    goes_on(examination, clinic, asked(clinic))
 
 
 def test_p12_killed_again_and_again_nothing_is_asked_twice_but_what_was_in_flight(
-    a_clinic: Callable[..., Clinic], capsys: pytest.CaptureFixture[str]
+    a_clinic: Callable[..., Clinic], record_property: Callable[[str, object], None]
 ) -> None:
     told = kill_again_and_again(a_clinic(payments=400), kills=KILLS, seed=KILLS_SEED)
 
-    with capsys.disabled():
-        print(f"\n{told}")  # noqa: T201 # the seed is for whoever reads CI
+    record_property("told", f"kills: {told}")
     assert told.differences == []
     assert told.is_clean, str(told)
     assert told.twice > 0, "none was killed among its details"
@@ -156,9 +157,9 @@ def test_p12_pages_that_were_written_are_not_read_again(
 
 
 def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_wakes(
-    a_clinic: Callable[..., Clinic], wire: WatchedWire, warehouse: WarehouseUnderTest
+    examination: Examination, wire: WatchedWire, warehouse: WarehouseUnderTest
 ) -> None:
-    clinic = a_clinic_with_pages(a_clinic)
+    clinic = a_clinic_with_pages(examination)
     sleeping: list[SyncingProcess] = []
     is_asleep = threading.Event()
 
@@ -185,6 +186,7 @@ def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_
     assert "taken" in told["message"]
     assert held(warehouse) == before
     assert clinic.differences() == []
+    examination.all_holds(clinic)
 
 
 def held(warehouse: WarehouseUnderTest) -> list[Any]:

@@ -36,6 +36,7 @@ def test_p12_p18_the_lease_of_a_killed_process_is_taken_over_after_half_a_minute
     job = Job(clinic.warehouse.logins, clinic.mx.url, MERCHANT, clock_ahead_seconds=AN_HOUR)
     victim.append(SyncingProcess(job))
     assert victim[0].ended() is None
+    examination.somebody_died = True
 
     report = examination.sync(clinic, seconds_at_most=LEASE_SECONDS + 15)
 
