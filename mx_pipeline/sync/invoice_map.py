@@ -11,6 +11,7 @@ from mx_pipeline.errors import MxForbidden
 from mx_pipeline.mx_api.page import Page
 from mx_pipeline.mx_api.paging import Pages
 from mx_pipeline.records import Invoice
+from mx_pipeline.sync.invoice_flight import InvoiceFlight
 from mx_pipeline.sync.lists import INVOICES, Standing
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.walking import LOOK_BACK, may_stop, walk
@@ -19,7 +20,7 @@ from mx_pipeline.warehouse.deriving import numbers_to_map, remember_misses
 from mx_pipeline.warehouse.loading import Merged
 
 
-def read_invoice_map(work: Work) -> Sequence[int]:
+def read_invoice_map(work: Work, invoices: InvoiceFlight) -> Sequence[int]:
     """Read the invoice list until every wanted number is found; in a full sync and once a week all of it.
 
     Status and balance of invoices come from these pages too: an incremental sync reads them down to the
@@ -37,16 +38,22 @@ def read_invoice_map(work: Work) -> Sequence[int]:
     if not wanted and not is_due:
         return []
     try:
-        return _walk(work, wanted, standing, to_end=to_end, is_due=is_due)
+        return _walk(work, wanted, standing, invoices if to_end else None, is_due=is_due)
     except MxForbidden as error:
         work.invoices_forbidden = True
         work.note(f"invoices not read: {error}")
         return []
 
 
-def _walk(work: Work, wanted: set[int], standing: Standing, *, to_end: bool, is_due: bool) -> Sequence[int]:
+def _walk(
+    work: Work, wanted: set[int], standing: Standing, invoices: InvoiceFlight | None, *, is_due: bool
+) -> Sequence[int]:
+    """`invoices`: where the list is read to its end, they are asked for meanwhile."""
+    to_end = invoices is not None
     older_than = work.observed_at(time.monotonic()) - LOOK_BACK
     for page, merged in walk(work, INVOICES, _ask(work), standing, to_end=to_end):
+        if invoices is not None and not page.is_last:
+            invoices.after_page(page)
         wanted.difference_update(invoice.invoice_number for invoice in page.records)
         may_leave = not to_end and (
             not is_due or may_stop(work, INVOICES, page, merged, standing, older_than)

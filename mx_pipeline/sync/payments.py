@@ -11,12 +11,12 @@ from typing import Any
 from mx_pipeline.mx_api.client import PAYMENTS_PER_PAGE
 from mx_pipeline.mx_api.paging import Pages
 from mx_pipeline.records import Payment
-from mx_pipeline.sync.details import read_each_payment
 from mx_pipeline.sync.healing import heal_payments
 from mx_pipeline.sync.lists import PAYMENTS
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.payment_range import read_range
 from mx_pipeline.sync.replaying import replay
+from mx_pipeline.sync.single import PAYMENT_PAGES
 from mx_pipeline.sync.walking import LOOK_BACK, may_stop, walk
 from mx_pipeline.sync.work import Work
 
@@ -52,7 +52,7 @@ def _read_all_that_is_due(work: Work) -> None:
         if not to_end and may_stop(work, PAYMENTS, page, merged, standing, older_than):
             break
     if by_id:
-        read_each_payment(work, by_id, Phase.PAYMENTS)
+        PAYMENT_PAGES.read(work, by_id, Phase.PAYMENTS)
     replay(work)
     heal_payments(work)
     PAYMENTS.close(work, standing, is_end=work.payments.is_read_to_end, is_daily=standing.daily_due)

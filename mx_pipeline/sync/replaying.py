@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mx_pipeline.sync.details import read_each_invoice, read_each_payment
 from mx_pipeline.sync.orders import Phase
+from mx_pipeline.sync.single import INVOICE_PAGES, PAYMENT_PAGES
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.quarantine import take_up_list_rows
 
@@ -12,6 +12,6 @@ def replay(work: Work) -> None:
     """After the payments were walked: what is still held and due. Costs a call a record, less often each time."""
     due = work.commit(lambda tenant: take_up_list_rows(tenant, run_id=work.run_id))
     if due["payments"]:
-        read_each_payment(work, due["payments"], Phase.PAYMENTS)
+        PAYMENT_PAGES.read(work, due["payments"], Phase.PAYMENTS)
     if due["invoices"]:
-        read_each_invoice(work, due["invoices"], Phase.PAYMENTS)
+        INVOICE_PAGES.read(work, due["invoices"], Phase.PAYMENTS)

@@ -21,6 +21,7 @@ from mx_pipeline.sync.certificate import certify
 from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.details import read_details
 from mx_pipeline.sync.enrichment import enrich
+from mx_pipeline.sync.invoice_flight import invoice_flight
 from mx_pipeline.sync.invoice_map import read_invoice_map
 from mx_pipeline.sync.orders import Outcome, Phase, Stat, SyncOrder, SyncReport
 from mx_pipeline.sync.payments import read_payments
@@ -121,12 +122,13 @@ def _run_phases(work: Work) -> None:
     if Phase.PAYMENTS in ordered:
         with work.phase(Phase.PAYMENTS):
             read_payments(work)
-    if Phase.INVOICE_MAP in ordered:
-        with work.phase(Phase.INVOICE_MAP):
-            to_ask = read_invoice_map(work)
-    if Phase.INVOICE_DETAILS in ordered:
-        with work.phase(Phase.INVOICE_DETAILS):
-            read_details(work, to_ask)
+    with invoice_flight(work) as invoices:
+        if Phase.INVOICE_MAP in ordered:
+            with work.phase(Phase.INVOICE_MAP):
+                to_ask = read_invoice_map(work, invoices)
+        if Phase.INVOICE_DETAILS in ordered:
+            with work.phase(Phase.INVOICE_DETAILS):
+                read_details(work, invoices, to_ask)
     if Phase.ENRICHED_TRANSACTIONS in ordered:
         with work.phase(Phase.ENRICHED_TRANSACTIONS):
             enrich(work)

@@ -115,7 +115,10 @@ class Work:
     details: Counter[str] = field(default_factory=Counter[str])
     """Single records asked for, by stream."""
     unknown_statuses: Counter[str] = field(default_factory=Counter[str])
+    early_details: int = 0
     refused: int = 0
+    may_hold_aside: bool = True
+    """Something may be in quarantine that is to be released when it is taken in."""
     vanished: int = 0
     """Payments that MX lists no more."""
     notes: list[str] = field(default_factory=list[str])
@@ -165,16 +168,23 @@ class Work:
     def phase(self, phase: Phase) -> Generator[None]:
         """Run one phase, if it was ordered, and keep what it did; `phases_done` has it only when it ended well."""
         self.commit(lambda tenant: tenant.run("sync", "enter_phase", run_id=self.run_id, phase=phase.value))
-        calls, began = self.calls.total, time.monotonic()
-        self.merged[phase] = Merged()
+        calls, early, began = self.calls.total, self.calls.to("invoice_detail"), time.monotonic()
+        self.merged.setdefault(phase, Merged())
         yield
         merged = self.merged[phase]
+        calls = self.calls.total - calls
+        # Invoices are asked for while their list is read; they are the next phase's.
+        if phase is Phase.INVOICE_MAP:
+            self.early_details = self.calls.to("invoice_detail") - early
+            calls -= self.early_details
+        elif phase is Phase.INVOICE_DETAILS:
+            calls += self.early_details
         self.seconds[phase.value] = round(time.monotonic() - began, 3)
         self.phases_done[phase] = {
             "inserted": merged.inserted,
             "updated": merged.updated,
             "unchanged": merged.unchanged,
-            "calls": self.calls.total - calls,
+            "calls": calls,
             "seconds": self.seconds[phase.value],
         }
 
@@ -195,12 +205,13 @@ class Work:
         return self.clock.at(monotonic)
 
     def add(self, phase: Phase, merged: Merged) -> None:
-        """Count what a merge changed."""
-        self.merged[phase] += merged
+        """Count what a merge changed; details may come before their phase does."""
+        self.merged[phase] = self.merged.get(phase, Merged()) + merged
 
     def count_refused(self, refused: Sequence[RefusedRecord]) -> None:
         """Count what a committed page had to set aside."""
         self.refused += len(refused)
+        self.may_hold_aside = self.may_hold_aside or bool(refused)
         for record in refused:
             self.note(f"{record.stream} {record.mx_id or '(no id)'} set aside: {record.reason}")
 

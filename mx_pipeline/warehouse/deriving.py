@@ -42,6 +42,11 @@ def numbers_to_map(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
     return tenant.ids("links", "numbers_to_map", ids=_ids(tenant, payments))
 
 
+def payments_with_numbers(tenant: Tenant, numbers: Sequence[int]) -> Sequence[int]:
+    """All payments that carry one of these numbers."""
+    return tenant.ids("links", "payments_with_numbers", numbers=bigints(numbers))
+
+
 def payments_of_numbers(tenant: Tenant, payments: PaymentIds, numbers: Sequence[int]) -> dict[int, int]:
     """For each number the newest payment that carries it."""
     rows = tenant.run("links", "payments_of_numbers", ids=_ids(tenant, payments), numbers=bigints(numbers))

@@ -57,6 +57,12 @@ SELECT payment.invoice_number
  GROUP BY payment.invoice_number
  ORDER BY max(payment.created) DESC
 
+-- name: payments_with_numbers
+SELECT mx_payment_id
+  FROM mx.payments
+ WHERE merchant_id = :merchant_id
+   AND invoice_number = ANY (CAST(:numbers AS bigint[]))
+
 -- name: payments_of_numbers
 -- One payment for each of these numbers: the newest, which the vendor can be asked about directly.
 SELECT DISTINCT ON (invoice_number) invoice_number, mx_payment_id

@@ -1,0 +1,115 @@
+"""Records asked for alone: which stream they are, whether they are worth a call, and how a batch is written."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Generic
+
+from mx_pipeline.errors import RowRefused, WarehouseSlow
+from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.records import InvoiceDetail, PaymentDetail, RefusedRecord
+from mx_pipeline.sync.fetching import Asking, Flight, to_the_end
+from mx_pipeline.sync.landing import D, Fetched
+from mx_pipeline.sync.orders import Phase
+from mx_pipeline.sync.work import Work
+from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.halving import Landed, load_all_but_culprits
+from mx_pipeline.warehouse.loading import (
+    Merged,
+    load_invoice_details,
+    load_payment_details,
+    refused_by_postgres,
+    release,
+    set_aside,
+)
+from mx_pipeline.warehouse.vanishing import denied_lately, mark_vanished
+
+
+@dataclass(frozen=True)
+class SingleStream(Generic[D]):
+    """One of the two kinds of pages of single records."""
+
+    stream: str
+    fetch: Callable[[MxClient, int], D | RefusedRecord]
+    load: Callable[[Tenant, Sequence[tuple[D, datetime]]], Merged]
+
+    def read(self, work: Work, ids: Sequence[int], phase: Phase) -> None:
+        """Ask for each once, as part of that phase."""
+        flight = self.flight(work)
+        flight.ask(self.worth_asking(work, ids))
+        self.write_all(work, to_the_end(flight), phase)
+
+    def flight(self, work: Work) -> Flight[D]:
+        """Calls that can be made."""
+        client = work.client
+        return Flight(
+            Asking(
+                fetch=partial(self.fetch, client),
+                stream=self.stream,
+                in_flight=client.most_in_flight,
+                probe=client.check_credentials,
+                recheck_seconds=client.limits.recheck_seconds,
+            )
+        )
+
+    def worth_asking(self, work: Work, ids: Sequence[int]) -> Sequence[int]:
+        """What MX denied twice, not long ago, is left alone; a full sync asks for it all the same."""
+        if not ids:
+            return ids
+        denied, work.may_hold_aside = work.commit(
+            lambda tenant: (
+                set(denied_lately(tenant, self.stream)),
+                bool(tenant.one("sync", "quarantined")[0]),
+            )
+        )
+        if work.order.mode == "full" or not denied:
+            return ids
+        return array("q", (mx_id for mx_id in ids if mx_id not in denied))
+
+    def write_all(self, work: Work, batches: Generator[Sequence[Fetched[D]]], phase: Phase) -> None:
+        """Write batch by batch, as they come."""
+        # What is in flight ends before the error of a write goes on: nobody calls MX for a sync that is over.
+        with closing(batches):
+            for batch in batches:
+                merged, refused = self._write(work, batch)
+                work.add(phase, merged)
+                work.count_refused(refused)
+                work.details[self.stream] += len(batch)
+
+    def _write(self, work: Work, batch: Sequence[Fetched[D]]) -> tuple[Merged, list[RefusedRecord]]:
+        unread = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
+        details = [
+            (one.answer, work.observed_at(one.sent_at))
+            for one in batch
+            if not isinstance(one.answer, RefusedRecord)
+        ]
+
+        def write(tenant: Tenant, *, at_once: bool = True) -> tuple[Merged, list[RefusedRecord]]:
+            load = self.load
+            landed = (
+                Landed(load(tenant, details)) if at_once else load_all_but_culprits(tenant, details, load)
+            )
+            culprits = [
+                refused_by_postgres(self.stream, detail, words) for (detail, _), words in landed.culprits
+            ]
+            refused = [*unread, *culprits]
+            if work.may_hold_aside:
+                release(tenant, self.stream, [detail.mx_id for detail, _ in details])
+            set_aside(tenant, refused, run_id=work.run_id)
+            mark_vanished(tenant, self.stream, refused)
+            return landed.merged, refused
+
+        try:
+            return work.commit(write)
+        except (RowRefused, WarehouseSlow):
+            # Only now with savepoints, which cost a batch that is sound two round trips.
+            return work.commit(partial(write, at_once=False))
+
+
+PAYMENT_PAGES = SingleStream[PaymentDetail]("payment_details", MxClient.get_payment, load_payment_details)
+INVOICE_PAGES = SingleStream[InvoiceDetail]("invoice_details", MxClient.get_invoice, load_invoice_details)
