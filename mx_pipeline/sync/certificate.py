@@ -19,7 +19,7 @@ def certify(work: Work) -> None:
     """Compare, and keep a certificate for each stream. It reports; it does not heal."""
 
     def write(tenant: Tenant) -> tuple[Certificate, ...]:
-        made = (_payments(work, tenant), _invoices(work, tenant))
+        made = (_none_out_of_date(tenant, _payments(work, tenant)), _invoices(work, tenant))
         for certificate in made:
             _keep(tenant, work.run_id, certificate)
         return made
@@ -68,6 +68,21 @@ def _payments(work: Work, tenant: Tenant) -> Certificate:
         )
         return replace(certificate, note=certificate.note or note)
     return _compared("payments", order.scope, "enumerated", read.record_count, read.total, held, read, aside)
+
+
+def _none_out_of_date(tenant: Tenant, made: Certificate) -> Certificate:
+    """A payment whose latest row is set aside counts, and is not what MX says it is."""
+    stale = tenant.column("payments", "payments_out_of_date")
+    if not stale:
+        return made
+    note = f"{len(stale)} payments are here as they were, for their latest rows are set aside in quarantine"
+    missing = sorted({*made.missing_ids, *stale})[:MOST_IDS_NAMED]
+    return replace(
+        made,
+        verdict="differs",
+        missing_ids=tuple(missing),
+        note=f"{made.note}; {note}" if made.note else note,
+    )
 
 
 def _range(work: Work, tenant: Tenant) -> Certificate:

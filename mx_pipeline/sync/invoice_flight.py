@@ -14,7 +14,7 @@ from mx_pipeline.sync.fetching import Flight, to_the_end
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.single import INVOICE_PAGES
 from mx_pipeline.sync.work import Work
-from mx_pipeline.warehouse.deriving import invoices_to_fetch, payments_with_numbers
+from mx_pipeline.warehouse.deriving import invoices_of_page_to_fetch
 
 IDS_AT_ONCE = 1000
 
@@ -45,8 +45,9 @@ class InvoiceFlight:
         work = self._work
         if Phase.INVOICE_DETAILS not in work.order.phases:
             return
-        numbers = [invoice.invoice_number for invoice in page.records]
-        wanted = work.commit(lambda tenant: invoices_to_fetch(tenant, payments_with_numbers(tenant, numbers)))
+        ids = [invoice.invoice_id for invoice in page.records]
+        numbers = {invoice.invoice_number for invoice in page.records}
+        wanted = work.commit(lambda tenant: invoices_of_page_to_fetch(tenant, ids, numbers))
         self._ask(wanted)
         if self._flight is not None:
             INVOICE_PAGES.write_all(work, self._flight.landed(), Phase.INVOICE_DETAILS)

@@ -60,6 +60,22 @@ def test_the_next_sync_takes_it_in_once_it_is_mended_though_it_is_old(
     ]
 
 
+def test_a_payment_whose_newer_row_is_refused_stays_as_it_was_and_no_sync_calls_itself_whole(
+    a_clinic: Callable[..., Clinic],
+) -> None:
+    clinic = a_clinic(payments=60)
+    clinic.sync("full")
+    ((known,),) = clinic.rows("SELECT mx_payment_id FROM mx.transactions ORDER BY transaction_date LIMIT 1")
+    clinic.mx.change_payment(MERCHANT, known, amount="1,234.56")
+
+    reports = [clinic.sync(mode) for mode in ("full", "incremental", "incremental")]
+
+    assert [report.outcome for report in reports] == ["partial"] * 3
+    assert all(str(known) in report.message or "as they were" in report.message for report in reports)
+    assert [report.certificates[0].missing_ids for report in reports] == [(known,)] * 3
+    assert clinic.rows("SELECT count(*) FROM mx.transactions") == [(60,)]
+
+
 def test_it_is_tried_less_and_less_often_until_a_person_asks(a_clinic: Callable[..., Clinic]) -> None:
     clinic, _ = a_clinic_with_one_bad_payment(a_clinic)
     clinic.sync("full")

@@ -174,6 +174,19 @@ SELECT quarantined.mx_id
                       AND payment.vanished_at IS NULL
                       AND payment.mx_payment_id = quarantined.mx_id)
 
+-- name: payments_out_of_date
+-- Payments that are here as they were, because their latest row could not be taken in.
+SELECT quarantined.mx_id
+  FROM mx.quarantine AS quarantined
+  JOIN mx.payments AS payment
+    ON payment.merchant_id = :merchant_id
+   AND payment.mx_payment_id = quarantined.mx_id
+   AND payment.vanished_at IS NULL
+ WHERE quarantined.merchant_id = :merchant_id
+   AND quarantined.stream = 'payments'
+   AND quarantined.released_at IS NULL
+ ORDER BY quarantined.mx_id
+
 -- name: payments_vanished
 -- MX lists them no more. They stay, with their history; nothing counts or shows them.
 UPDATE mx.payments
