@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mx_pipeline.access import (
     NO_ACCESS,
     OPERATOR,
+    PERMISSIONS,
     SUPER_ADMIN,
     Access,
     Standing,
@@ -90,20 +91,16 @@ class AtWork:
             self._compare(permission, merchant_id, standing)
         return access_of(standing)
 
-    def merchants(self, permission: str) -> list[int] | None:
-        """The merchants where the person has this permission; None for all of them."""
+    def merchants(self, *permissions: str) -> list[int] | None:
+        """The merchants where the person has one of these permissions, or any at all; None for all merchants."""
         if self.person.is_operator:
             return None
         with self.app.everyone() as session:
             found = merchants_of(session, self.person.user_id)
-        return [merchant_id for merchant_id, access in found.items() if permission in access.permissions]
-
-    def known_merchants(self) -> list[int] | None:
-        """The merchants where the person may do anything at all; None for all of them."""
-        if self.person.is_operator:
-            return None
-        with self.app.everyone() as session:
-            return list(merchants_of(session, self.person.user_id))
+        wanted = frozenset(permissions or PERMISSIONS)
+        return [
+            merchant_id for merchant_id, access in found.items() if not wanted.isdisjoint(access.permissions)
+        ]
 
     def refused(self, permission: str, merchant_id: int | None, message: str) -> AccessDenied:
         """The error to raise, after it was recorded in a transaction of its own."""
@@ -134,6 +131,13 @@ def at_work(settings: Settings) -> Generator[AtWork]:
     """Whoever is at the keyboard, with the warehouse. Raises AccessDenied for a token that is not good."""
     with opened(settings, APP_ROLE) as app:
         yield AtWork(app, asking(settings, app))
+
+
+def required(settings: Settings, permission: str, merchant_id: int | None) -> Person:
+    """Whoever is at the keyboard, who may do this, for work that other logins do. Raises AccessDenied."""
+    with at_work(settings) as here:
+        here.require(permission, merchant_id)
+        return here.person
 
 
 def asking(settings: Settings, app: Warehouse) -> Person:

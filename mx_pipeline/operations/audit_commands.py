@@ -36,6 +36,7 @@ def list_(
     from datetime import UTC, datetime, time
 
     from mx_pipeline import settings as words
+    from mx_pipeline.operations.at_work import PLATFORM, required
     from mx_pipeline.operations.context import opened, settings_in_force
     from mx_pipeline.operations.tables import audit_table
     from mx_pipeline.warehouse.audit import events
@@ -43,12 +44,10 @@ def list_(
 
     only = None if merchant is None else 0 if merchant == "0" else words.merchant_id(merchant)
     begin = None if since is None else datetime.combine(words.day(since), time(), UTC)
-    with (
-        settings_in_force() as settings,
-        opened(settings, AUDITOR_ROLE) as warehouse,
-        warehouse.everyone() as session,
-    ):
-        found = events(session, merchant_id=only, since=begin, most=most)
+    with settings_in_force() as settings:
+        required(settings, "users.manage", only or PLATFORM)
+        with opened(settings, AUDITOR_ROLE) as warehouse, warehouse.everyone() as session:
+            found = events(session, merchant_id=only, since=begin, most=most)
     if as_json:
         say_json({"events": [_as_json(row) for row in found]})
     elif found:
@@ -110,16 +109,15 @@ def anchor_(
 
 
 def _verified(anchors: Sequence[ChainEnd]) -> Verified:
+    from mx_pipeline.operations.at_work import PLATFORM, required
     from mx_pipeline.operations.context import opened, settings_in_force
     from mx_pipeline.warehouse import audit_chain
     from mx_pipeline.warehouse.logins import AUDITOR_ROLE
 
-    with (
-        settings_in_force() as settings,
-        opened(settings, AUDITOR_ROLE) as warehouse,
-        warehouse.everyone() as session,
-    ):
-        return audit_chain.verify(session, anchors)
+    with settings_in_force() as settings:
+        required(settings, "users.manage", PLATFORM)
+        with opened(settings, AUDITOR_ROLE) as warehouse, warehouse.everyone() as session:
+            return audit_chain.verify(session, anchors)
 
 
 def _as_json(row: Any) -> dict[str, object]:

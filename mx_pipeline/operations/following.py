@@ -10,7 +10,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.operations.context import opened, this_process
 from mx_pipeline.operations.phase_display import PhaseDisplay
@@ -29,8 +28,10 @@ STOPPED = "interrupted at the keyboard; the pages that were written stay"
 Look = Callable[[Collection[int]], None]
 
 
-def followed(settings: Settings, merchants: Sequence[int], request: SyncRequest) -> list[SyncReport]:
-    """Ask, answer, and return the reports in the order of the merchants; phases are shown on a terminal."""
+def followed(
+    settings: Settings, merchants: Sequence[int], request: SyncRequest, *, person: str
+) -> list[SyncReport]:
+    """Ask for a person, answer, and return the reports in the merchants' order; phases are shown on a terminal."""
     with (
         closing(Answerer.from_settings(settings, name=this_process())) as answerer,
         opened(settings, APP_ROLE) as app,
@@ -42,7 +43,7 @@ def followed(settings: Settings, merchants: Sequence[int], request: SyncRequest)
             if display.is_shown:
                 display.show(_phases(dispatcher, running))
 
-        reports = SideBySide(app, answerer, request).run(merchants, look)
+        reports = SideBySide(app, answerer, request, person).run(merchants, look)
     return [reports[merchant_id] for merchant_id in merchants]
 
 
@@ -53,6 +54,7 @@ class SideBySide:
     app: Warehouse
     answerer: Answerer
     request: SyncRequest
+    person: str
     _asked: dict[int, int] = field(default_factory=dict[int, int])
     _ended: dict[int, SyncReport] = field(default_factory=dict[int, SyncReport])
 
@@ -76,7 +78,7 @@ class SideBySide:
     def _one(self, merchant_id: int) -> None:
         try:
             request_id = ask_on_record(
-                self.app, merchant_id, self.request, claimed_by=self.answerer.name, person=OPERATOR
+                self.app, merchant_id, self.request, claimed_by=self.answerer.name, person=self.person
             )
             self._asked[merchant_id] = request_id
             report = self.answerer.answer(merchant_id, request_id)

@@ -19,11 +19,13 @@ MOST_NAMED = 20
 @app.command("show")
 def show(*, as_json: AsJson = False) -> None:
     """Show by its id which sealing key seals how many merchants."""
+    from mx_pipeline.operations.at_work import PLATFORM, required
     from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.warehouse.logins import logins_of
     from mx_pipeline.warehouse.rotation import sealed_with
 
     with settings_in_force() as settings:
+        required(settings, "config.update", PLATFORM)
         current, previous = settings.key(), settings.previous_sealing_key
         seals = sealed_with(logins_of(settings))
     places = {current.key_id: "MX_SEALING_KEY"}
@@ -49,13 +51,15 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Seal every API key with MX_SEALING_KEY, opening what MX_SEALING_KEY_PREVIOUS sealed; the logins follow."""
-    from mx_pipeline.operations.context import operator, settings_in_force
+    from mx_pipeline.operations.at_work import PLATFORM, required
+    from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.warehouse import rotation
     from mx_pipeline.warehouse.administering import as_owner, set_passwords
     from mx_pipeline.warehouse.audit import record
     from mx_pipeline.warehouse.logins import logins_of
 
     with settings_in_force() as settings:
+        person = required(settings, "config.update", PLATFORM)
         logins, sealer = logins_of(settings), settings.sealer()
         left_behind = rotation.connections_without(logins)
         if left_behind and not now:
@@ -73,7 +77,7 @@ def rotate(
                 "merchants": done.merchants,
                 "unopened": len(done.unopened),
             }
-            record(session, actor=operator(), action="keys.rotated", detail=detail)
+            record(session, actor=person.actor, action="keys.rotated", detail=detail)
     if as_json:
         say_json({"key_id": sealer.current.key_id, "resealed": done.merchants, "unopened": [*done.unopened]})
     else:

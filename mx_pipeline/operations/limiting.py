@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import BadInput
-from mx_pipeline.operations.context import opened, operator, settings_in_force
+from mx_pipeline.operations.at_work import at_work
+from mx_pipeline.operations.context import settings_in_force
 from mx_pipeline.warehouse.audit import record
-from mx_pipeline.warehouse.logins import APP_ROLE
 from mx_pipeline.warehouse.merchant_limits import MerchantLimits, get_limits
 from mx_pipeline.warehouse.merchant_limits import set_limits as set_merchant_limits
 from mx_pipeline.warehouse.merchants import get_merchant
@@ -29,27 +28,25 @@ def set_limits(
     timezone: str | None,
 ) -> str:
     """Change what is given, and say what is in force now. Raises BadInput."""
-    with (
-        settings_in_force() as settings,
-        opened(settings, APP_ROLE) as warehouse,
-        warehouse.merchant(merchant_id, person=OPERATOR) as tenant,
-    ):
-        limits = before = get_limits(tenant)
-        if calls_in_flight is not None:
-            limits = replace(limits, calls_in_flight=calls_in_flight)
-        if calls_per_second is not None:
-            limits = replace(limits, calls_per_second=_number(calls_per_second, "--calls-per-second"))
-        if delay is not None:
-            limits = replace(limits, delay_seconds=delay)
-        if quota is not None:
-            limits = replace(limits, calls_per_day=_count(quota, "--quota"))
-        if interval is not None:
-            limits = replace(limits, interval_minutes=_count(interval, "--interval"))
-        set_merchant_limits(tenant, limits, timezone=timezone)
-        merchant = get_merchant(tenant)
-        if limits != before or timezone is not None:
-            detail = asdict(limits) | {"timezone": merchant.timezone}
-            record(tenant, actor=operator(), action="merchant.changed", detail=detail)
+    with settings_in_force() as settings, at_work(settings) as here:
+        here.require("config.update", merchant_id)
+        with here.merchant(merchant_id) as tenant:
+            limits = before = get_limits(tenant)
+            if calls_in_flight is not None:
+                limits = replace(limits, calls_in_flight=calls_in_flight)
+            if calls_per_second is not None:
+                limits = replace(limits, calls_per_second=_number(calls_per_second, "--calls-per-second"))
+            if delay is not None:
+                limits = replace(limits, delay_seconds=delay)
+            if quota is not None:
+                limits = replace(limits, calls_per_day=_count(quota, "--quota"))
+            if interval is not None:
+                limits = replace(limits, interval_minutes=_count(interval, "--interval"))
+            set_merchant_limits(tenant, limits, timezone=timezone)
+            merchant = get_merchant(tenant)
+            if limits != before or timezone is not None:
+                detail = asdict(limits) | {"timezone": merchant.timezone}
+                record(tenant, actor=here.person.actor, action="merchant.changed", detail=detail)
     return f"merchant {merchant_id}: {_in_words(limits)}; its days begin in {merchant.timezone}"
 
 

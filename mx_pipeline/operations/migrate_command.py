@@ -14,11 +14,13 @@ def migrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Bring the warehouse's schema and login roles up to date; safe to repeat."""
+    from mx_pipeline.operations.at_work import PLATFORM, required
     from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.warehouse import migrate as migration
     from mx_pipeline.warehouse.logins import logins_of
 
     with settings_in_force() as settings:
+        required(settings, "config.update", PLATFORM)
         done = migration.migrate(logins_of(settings))
     if as_json:
         say_json({"database": done.database, "before": done.before, "after": done.after})

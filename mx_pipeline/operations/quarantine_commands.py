@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.operations.printing import say, say_json, say_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mx_pipeline.operations.at_work import AtWork
     from mx_pipeline.settings import Settings
 
 app = typer.Typer(help="Records that could not be taken in: see them, try them again.", no_args_is_help=True)
@@ -27,15 +27,15 @@ def list_held(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Show what is held, with the reason; never what the record said."""
-    from mx_pipeline.operations.context import opened, settings_in_force
+    from mx_pipeline.operations.at_work import at_work
+    from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.operations.tables import quarantine_table
-    from mx_pipeline.warehouse.logins import APP_ROLE
     from mx_pipeline.warehouse.quarantine import held
 
     found: list[dict[str, object]] = []
-    with settings_in_force() as settings, opened(settings, APP_ROLE) as app_role:
-        for merchant_id in _chosen(settings, merchants or ()):
-            with app_role.merchant(merchant_id, person=OPERATOR) as tenant:
+    with settings_in_force() as settings, at_work(settings) as here:
+        for merchant_id in _chosen(settings, here, merchants or (), "transactions.view:readonly"):
+            with here.merchant(merchant_id) as tenant:
                 found += [_as_json(merchant_id, row) for row in held(tenant)]
     if as_json:
         say_json({"quarantine": found})
@@ -52,23 +52,24 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Try everything that is held again, now, with a sync of each merchant that holds something."""
-    from mx_pipeline.operations.context import opened, operator, settings_in_force
+    from mx_pipeline.operations.at_work import at_work
+    from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.operations.following import followed
     from mx_pipeline.operations.sync_command import exit_code_of, print_runs
-    from mx_pipeline.warehouse.logins import APP_ROLE
     from mx_pipeline.warehouse.quarantine import mark_for_replay, still_held
     from mx_pipeline.warehouse.requests import SyncRequest
 
     holding: list[int] = []
     left: list[Left] = []
-    with settings_in_force() as settings, opened(settings, APP_ROLE) as app_role:
-        for merchant_id in _chosen(settings, merchants or (), only_active=True):
-            with app_role.merchant(merchant_id, person=OPERATOR) as tenant:
+    with settings_in_force() as settings, at_work(settings) as here:
+        for merchant_id in _chosen(settings, here, merchants or (), "sync.manual", only_active=True):
+            with here.merchant(merchant_id) as tenant:
                 if mark_for_replay(tenant):
                     holding.append(merchant_id)
-        reports = followed(settings, holding, SyncRequest(operator(), "command")) if holding else []
+        request = SyncRequest(here.person.actor, "command")
+        reports = followed(settings, holding, request, person=here.person.user_id) if holding else []
         for merchant_id in holding:
-            with app_role.merchant(merchant_id, person=OPERATOR) as tenant:
+            with here.merchant(merchant_id) as tenant:
                 left.append(Left(merchant_id, *still_held(tenant)))
     if as_json:
         runs = [report.as_json() for report in reports]
@@ -117,13 +118,18 @@ def _as_json(merchant_id: int, row: Any) -> dict[str, object]:
     }
 
 
-def _chosen(settings: Settings, named: Sequence[str], *, only_active: bool = False) -> list[int]:
+def _chosen(
+    settings: Settings, here: AtWork, named: Sequence[str], permission: str, *, only_active: bool = False
+) -> list[int]:
     from mx_pipeline import settings as words
+    from mx_pipeline.operations.at_work import only
     from mx_pipeline.operations.context import opened
     from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
     from mx_pipeline.warehouse.merchants import list_merchants, paused, unknown
 
     wanted = list(dict.fromkeys(words.merchant_id(text) for text in named))
+    for merchant_id in wanted:
+        here.require(permission, merchant_id)
     with opened(settings, DISPATCHER_ROLE) as warehouse, warehouse.everyone() as session:
         is_active = {merchant.merchant_id: merchant.is_active for merchant in list_merchants(session)}
     for merchant_id in wanted:
@@ -131,4 +137,5 @@ def _chosen(settings: Settings, named: Sequence[str], *, only_active: bool = Fal
             raise unknown(merchant_id)
         if only_active and not is_active[merchant_id]:
             raise paused(merchant_id)
-    return wanted or [known for known, active in is_active.items() if active or not only_active]
+    known = [merchant_id for merchant_id, active in is_active.items() if active or not only_active]
+    return wanted or only(known, here.merchants(permission))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import asdict
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import BadInput, UnknownMerchant
+from mx_pipeline.operations.at_work import PLATFORM, at_work
 from mx_pipeline.operations.consumer_keys import consumer_key, verify
-from mx_pipeline.operations.context import opened, operator, settings_in_force
+from mx_pipeline.operations.context import opened, settings_in_force
 from mx_pipeline.settings import MxEnvironment, mx_environment
-from mx_pipeline.warehouse.audit import record
+from mx_pipeline.warehouse.audit import Action, record
 from mx_pipeline.warehouse.connections import Tenant
-from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
+from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
 from mx_pipeline.warehouse.merchant_limits import get_limits
 from mx_pipeline.warehouse.merchants import (
     Merchant,
@@ -38,13 +38,14 @@ def merchant_name(text: str) -> str:
 
 def add(merchant_id: int, *, name: str, environment: MxEnvironment, timezone: str, verifies: bool) -> str:
     """Register a merchant, and say so. Raises BadInput where it is here already, and before any key is asked for."""
-    with settings_in_force() as settings, opened(settings, APP_ROLE) as warehouse:
-        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
+    with settings_in_force() as settings, at_work(settings) as here:
+        here.require("config.update", PLATFORM)
+        with here.merchant(merchant_id) as tenant:
             _refuse_known(tenant)
         credentials = consumer_key()
         if verifies:
             verify(settings, merchant_id, environment, credentials)
-        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
+        with here.merchant(merchant_id) as tenant:
             added = add_merchant(
                 tenant,
                 settings.sealer(),
@@ -56,35 +57,35 @@ def add(merchant_id: int, *, name: str, environment: MxEnvironment, timezone: st
             if not added:
                 raise _already_here(merchant_id)
             detail = {"environment": environment, "key_verified": verifies}
-            record(tenant, actor=operator(), action="merchant.added", detail=detail)
+            record(tenant, actor=here.person.actor, action="merchant.added", detail=detail)
     return f"merchant {merchant_id} added"
 
 
 def set_key(merchant_id: int, *, verifies: bool) -> str:
     """Replace the merchant's key, and say so."""
-    with settings_in_force() as settings, opened(settings, APP_ROLE) as warehouse:
-        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
+    with settings_in_force() as settings, at_work(settings) as here:
+        here.require("config.update", merchant_id)
+        with here.merchant(merchant_id) as tenant:
             merchant = get_merchant(tenant)
         credentials = consumer_key()
         if verifies:
             verify(settings, merchant_id, mx_environment(merchant.environment), credentials)
-        with warehouse.merchant(merchant_id, person=OPERATOR) as tenant:
+        with here.merchant(merchant_id) as tenant:
             replace_key(tenant, settings.sealer(), credentials)
             detail = {"key_verified": verifies}
-            record(tenant, actor=operator(), action="credential.changed", detail=detail)
+            record(tenant, actor=here.person.actor, action="credential.changed", detail=detail)
     return f"merchant {merchant_id} has its new key"
 
 
 def set_active(merchant_id: int, *, is_active: bool) -> str:
     """Pause or resume the merchant, and say so."""
-    with (
-        settings_in_force() as settings,
-        opened(settings, APP_ROLE) as warehouse,
-        warehouse.merchant(merchant_id, person=OPERATOR) as tenant,
-    ):
-        set_merchant_active(tenant, is_active=is_active)
-        merchant = get_merchant(tenant)
-        record(tenant, actor=operator(), action="merchant.resumed" if is_active else "merchant.paused")
+    with settings_in_force() as settings, at_work(settings) as here:
+        here.require("config.update", merchant_id)
+        with here.merchant(merchant_id) as tenant:
+            set_merchant_active(tenant, is_active=is_active)
+            merchant = get_merchant(tenant)
+            action: Action = "merchant.resumed" if is_active else "merchant.paused"
+            record(tenant, actor=here.person.actor, action=action)
     if is_active and merchant.credentials_refused_at is not None:
         return (
             f"merchant {merchant_id} resumed, but MX Merchant refused its key; "
@@ -94,21 +95,20 @@ def set_active(merchant_id: int, *, is_active: bool) -> str:
 
 
 def all_merchants() -> list[Merchant]:
-    """Every merchant, without its key."""
-    with (
-        settings_in_force() as settings,
-        opened(settings, DISPATCHER_ROLE) as warehouse,
-        warehouse.everyone() as session,
-    ):
-        return list_merchants(session)
+    """Every merchant where the person may do anything, without its key."""
+    with settings_in_force() as settings, at_work(settings) as here:
+        allowed = here.merchants()
+        with opened(settings, DISPATCHER_ROLE) as dispatcher, dispatcher.everyone() as session:
+            known = list_merchants(session)
+    return [merchant for merchant in known if allowed is None or merchant.merchant_id in allowed]
 
 
 def merchant_with_limits(merchant_id: int) -> dict[str, object]:
     """`merchant` in the JSON of a command that changes one. Raises UnknownMerchant."""
     with (
         settings_in_force() as settings,
-        opened(settings, APP_ROLE) as warehouse,
-        warehouse.merchant(merchant_id, person=OPERATOR) as tenant,
+        at_work(settings) as here,
+        here.merchant(merchant_id) as tenant,
     ):
         return {**as_json(get_merchant(tenant)), "limits": asdict(get_limits(tenant))}
 

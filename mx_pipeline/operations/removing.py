@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from mx_pipeline.errors import BadInput
-from mx_pipeline.operations.context import operator, settings_in_force
+from mx_pipeline.operations.at_work import PLATFORM, at_work
+from mx_pipeline.operations.context import settings_in_force
 from mx_pipeline.operations.printing import say, say_json
 from mx_pipeline.warehouse import removing
 from mx_pipeline.warehouse.logins import logins_of
@@ -27,11 +28,12 @@ REMAINS = (
 
 def remove(merchant_id: int, *, is_sure: bool, as_json: bool) -> None:
     """Erase it once its name was typed. Raises UnknownMerchant, BadInput."""
-    with settings_in_force() as settings:
+    with settings_in_force() as settings, at_work(settings) as here:
+        here.require("config.update", PLATFORM)
         logins = logins_of(settings)
         if not is_sure:
             _confirm(logins, merchant_id)
-        removed = removing.remove(logins, merchant_id, actor=operator())
+        removed = removing.remove(logins, merchant_id, actor=here.person.actor)
     if as_json:
         say_json(_as_json(removed))
         return

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.operations.printing import say, say_json, say_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mx_pipeline.settings import Settings
+    from mx_pipeline.operations.at_work import AtWork
+
+SEES = ("transactions.view:readonly", "invoices.view:readonly")
+"""Either shows how a merchant stands."""
 
 
 def status(
@@ -26,6 +28,7 @@ def status(
     from datetime import UTC, datetime
 
     from mx_pipeline import settings as words
+    from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import opened, settings_in_force
     from mx_pipeline.operations.status_json import merchant_as_json
     from mx_pipeline.operations.tables import NO_MERCHANTS, status_table
@@ -33,12 +36,17 @@ def status(
     from mx_pipeline.warehouse.merchants import merchant_states, unknown
 
     only = None if merchant is None else words.merchant_id(merchant)
-    with settings_in_force() as settings:
+    with settings_in_force() as settings, at_work(settings) as here:
+        allowed = here.merchants(*SEES)
+        if only is not None and allowed is not None and only not in allowed:
+            here.require(SEES[0], only)
         with opened(settings, DISPATCHER_ROLE) as dispatcher, dispatcher.everyone() as session:
-            rows = merchant_states(session, only)
+            rows = [
+                row for row in merchant_states(session, only) if allowed is None or row.merchant_id in allowed
+            ]
         if only is not None and not rows:
             raise unknown(only)
-        certificates = None if only is None else _certificates(settings, only)
+        certificates = None if only is None else _certificates(here, only)
     if as_json:
         proof = {} if certificates is None else {"certificates": certificates}
         say_json({"merchants": [{**merchant_as_json(row), **proof} for row in rows]})
@@ -50,13 +58,11 @@ def status(
         say(NO_MERCHANTS)
 
 
-def _certificates(settings: Settings, merchant_id: int) -> list[dict[str, object]]:
-    from mx_pipeline.operations.context import opened
+def _certificates(here: AtWork, merchant_id: int) -> list[dict[str, object]]:
     from mx_pipeline.operations.status_json import certificate_as_json
     from mx_pipeline.warehouse.checks import latest_certificates
-    from mx_pipeline.warehouse.logins import APP_ROLE
 
-    with opened(settings, APP_ROLE) as app, app.merchant(merchant_id, person=OPERATOR) as tenant:
+    with here.merchant(merchant_id) as tenant:
         return [certificate_as_json(row) for row in latest_certificates(tenant)]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.errors import BadInput, UnknownMerchant
 from mx_pipeline.operations.border import ExitCode
 from mx_pipeline.operations.printing import say, say_json, say_table
@@ -14,6 +14,7 @@ from mx_pipeline.operations.printing import say, say_json, say_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mx_pipeline.operations.at_work import AtWork
     from mx_pipeline.settings import Settings
     from mx_pipeline.sync.orders import Outcome, SyncReport
     from mx_pipeline.warehouse.requests import SyncRequest
@@ -56,18 +57,20 @@ def sync(
 ) -> None:
     """Bring merchants up to date now: their payments, invoices, links and products, with a proof."""
     from mx_pipeline import settings as words
+    from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
 
     request = _request(latest=latest, emergency=emergency, reason=reason, since=since, until=until, full=full)
     named = list(dict.fromkeys(words.merchant_id(text) for text in merchants or ()))
     if bool(named) == every:
         raise BadInput("say which merchants to sync: either their numbers or --all")
-    with settings_in_force() as settings:
-        chosen = _chosen(settings, named, request)
+    with settings_in_force() as settings, at_work(settings) as here:
+        request = _asked_by(here, request, reason)
+        chosen = _chosen(settings, here, named, request)
         if detach:
-            _ask_only(settings, chosen, request, as_json=as_json)
+            _ask_only(here, chosen, request, as_json=as_json)
             return
-        reports = _followed(settings, chosen, request)
+        reports = _followed(settings, here, chosen, request)
     if as_json:
         say_json({"runs": [report.as_json() for report in reports]})
     else:
@@ -116,42 +119,52 @@ def _request(
     return request
 
 
-def _chosen(settings: Settings, named: Sequence[int], request: SyncRequest) -> list[int]:
-    """The merchants to sync, all of them known and active: what is wrong with one is said before any runs."""
+def _asked_by(here: AtWork, request: SyncRequest, reason: str | None) -> SyncRequest:
+    """Only the operator may leave out why: nobody else answers for the whole machine."""
+    if request.emergency and not reason and not here.person.is_operator:
+        raise BadInput("an emergency sync needs a reason in words; it goes to the record: give --reason")
+    return replace(request, asked_by=here.person.actor)
+
+
+def _chosen(settings: Settings, here: AtWork, named: Sequence[int], request: SyncRequest) -> list[int]:
+    """The merchants to sync, all of them allowed, known and active: what is wrong is said before any runs."""
+    from mx_pipeline.operations.at_work import only
     from mx_pipeline.operations.context import opened
     from mx_pipeline.warehouse.asking import record_refusal
-    from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE
+    from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
     from mx_pipeline.warehouse.merchants import list_merchants, paused, unknown
 
+    permissions = ("sync.emergency", "sync.manual") if request.emergency else ("sync.manual",)
+    for permission in permissions:
+        for merchant_id in named:
+            here.require(permission, merchant_id)
     with opened(settings, DISPATCHER_ROLE) as warehouse, warehouse.everyone() as session:
         known = {merchant.merchant_id: merchant for merchant in list_merchants(session)}
     if not named:
         active = [merchant.merchant_id for merchant in known.values() if merchant.is_active]
+        for permission in permissions:
+            active = only(active, here.merchants(permission))
         if not active:
             raise UnknownMerchant(
-                "there is no active merchant; add one with mx-pipeline merchants add, or resume one"
+                "there is no active merchant that you may sync; add one with mx-pipeline merchants add, or resume one"
             )
         return active
     for merchant_id in named:
         if merchant_id in known and known[merchant_id].is_active:
             continue
         refusal = paused(merchant_id) if merchant_id in known else unknown(merchant_id)
-        with opened(settings, APP_ROLE) as app:
-            record_refusal(app, merchant_id, request, refusal)
+        record_refusal(here.app, merchant_id, request, refusal)
         raise refusal
     return list(named)
 
 
-def _ask_only(settings: Settings, merchants: Sequence[int], request: SyncRequest, *, as_json: bool) -> None:
-    from mx_pipeline.operations.context import opened
+def _ask_only(here: AtWork, merchants: Sequence[int], request: SyncRequest, *, as_json: bool) -> None:
     from mx_pipeline.warehouse.asking import ask_on_record
-    from mx_pipeline.warehouse.logins import APP_ROLE
 
     asked: list[dict[str, object]] = []
-    with opened(settings, APP_ROLE) as app:
-        for merchant_id in merchants:
-            request_id = ask_on_record(app, merchant_id, request, person=OPERATOR)
-            asked.append({"merchant_id": merchant_id, "request_id": request_id})
+    for merchant_id in merchants:
+        request_id = ask_on_record(here.app, merchant_id, request, person=here.person.user_id)
+        asked.append({"merchant_id": merchant_id, "request_id": request_id})
     if as_json:
         say_json({"requests": asked})
         return
@@ -159,10 +172,12 @@ def _ask_only(settings: Settings, merchants: Sequence[int], request: SyncRequest
         say(f"merchant {one['merchant_id']}: request {one['request_id']} waits to be launched")
 
 
-def _followed(settings: Settings, merchants: Sequence[int], request: SyncRequest) -> list[SyncReport]:
+def _followed(
+    settings: Settings, here: AtWork, merchants: Sequence[int], request: SyncRequest
+) -> list[SyncReport]:
     from mx_pipeline.operations.following import followed
 
-    return followed(settings, merchants, request)
+    return followed(settings, merchants, request, person=here.person.user_id)
 
 
 def print_runs(reports: Sequence[SyncReport]) -> None:

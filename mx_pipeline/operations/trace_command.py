@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.operations.printing import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mx_pipeline.operations.at_work import AtWork
     from mx_pipeline.settings import Settings
-    from mx_pipeline.warehouse.connections import Warehouse
+
+SEES = "transactions.view:readonly"
 
 
 def trace(
@@ -29,17 +30,17 @@ def trace(
 ) -> None:
     """Tell when a payment was first seen and by which run, every change, how it was linked and categorised."""
     from mx_pipeline import settings as words
-    from mx_pipeline.operations.context import opened, settings_in_force
+    from mx_pipeline.operations.at_work import at_work
+    from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.operations.trace_json import as_json_object
     from mx_pipeline.operations.trace_words import in_words
     from mx_pipeline.warehouse import tracing
-    from mx_pipeline.warehouse.logins import APP_ROLE
 
     payment_id = words.payment_id(payment)
     named = None if merchant is None else words.merchant_id(merchant)
-    with settings_in_force() as settings, opened(settings, APP_ROLE) as app:
-        merchant_id = _only_one(payment_id, named, _having(settings, app, payment_id, named))
-        with app.merchant(merchant_id, person=OPERATOR) as tenant:
+    with settings_in_force() as settings, at_work(settings) as here:
+        merchant_id = _only_one(payment_id, named, _having(settings, here, payment_id, named))
+        with here.merchant(merchant_id) as tenant:
             found = tracing.trace(tenant, payment_id)
     if as_json:
         say_json({"trace": as_json_object(found)})
@@ -48,20 +49,24 @@ def trace(
         say(line)
 
 
-def _having(settings: Settings, app: Warehouse, payment_id: int, named: int | None) -> list[int]:
-    """The merchants, of all or of the one named, that have such a payment: each is asked as itself."""
+def _having(settings: Settings, here: AtWork, payment_id: int, named: int | None) -> list[int]:
+    """The merchants, of all that the person sees or of the one named, that have such a payment."""
+    from mx_pipeline.operations.at_work import only
     from mx_pipeline.operations.context import opened
     from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
     from mx_pipeline.warehouse.merchants import list_merchants, unknown
     from mx_pipeline.warehouse.tracing import is_here
 
+    if named is not None:
+        here.require(SEES, named)
     with opened(settings, DISPATCHER_ROLE) as dispatcher, dispatcher.everyone() as session:
         known = [merchant.merchant_id for merchant in list_merchants(session)]
+    known = only(known, here.merchants(SEES))
     if named is not None and named not in known:
         raise unknown(named)
     having: list[int] = []
     for merchant_id in known if named is None else [named]:
-        with app.merchant(merchant_id, person=OPERATOR) as tenant:
+        with here.merchant(merchant_id) as tenant:
             if is_here(tenant, payment_id):
                 having.append(merchant_id)
     return having
