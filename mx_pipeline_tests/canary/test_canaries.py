@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -24,12 +25,15 @@ HOLDS_THE_WAREHOUSE = (
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     """Postgres logs every statement, as it would for somebody who looks for a fault."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # as on a machine that keeps cores
     with (
         throwaway_postgres(log_statement="all", log_connections="on") as server,
         SyntheticMx.in_thread() as mx,
         throwaway_directory() as home,
     ):
         yield played(server, mx, home)
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
 def test_s18_the_scene_has_seen_every_ending(scene: Scene) -> None:
