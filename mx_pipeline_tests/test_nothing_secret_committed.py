@@ -143,7 +143,7 @@ def _is_drawn(name: str, found: re.Match[str]) -> bool:
             text = base64.b64decode(text, validate=True).hex()
         except binascii.Error:
             return False
-        return _bits(text) > 3.3  # noqa: PLR2004 # of the 4 that hex has
+        return _bits(text) > 3.3  # of the 4 that hex has
     return name in ("private key", "cloud key") or _bits(text) > RANDOM_BITS_A_CHARACTER
 
 
