@@ -38,6 +38,10 @@ def reviewed(here: AtWork, settings: Settings, only: int | None, *, days: int) -
             with here.merchant(merchant_id) as tenant:
                 rows = tenant.run("people", "people_at").all()
                 found += [_entry(merchant_id, row, did.pop(f"user:{row.user_id}", [])) for row in rows]
+                found += [
+                    _of_login(merchant_id, row, did.pop(f"login:{row.login}", []))
+                    for row in tenant.run("sql_logins", "logins_at")
+                ]
                 record(tenant, actor=here.person.actor, action="access.reviewed", detail={"days": days})
             found += [_of_no_person(merchant_id, actor, deeds) for actor, deeds in sorted(did.items())]
     return found
@@ -72,6 +76,27 @@ def _entry(merchant_id: int, row: Any, did: list[dict[str, object]]) -> dict[str
         "granted_role": row.given_role,
         "granted_by": None if row.granted_by is None else f"user:{row.granted_by}",
         "granted_at": None if row.granted_at is None else row.granted_at.isoformat(),
+        "expires_at": None if row.expires_at is None else row.expires_at.isoformat(),
+        "did": did,
+    }
+
+
+def _of_login(merchant_id: int, row: Any, did: list[dict[str, object]]) -> dict[str, object]:
+    """Somebody who reads with SQL: Postgres keeps no record of what."""
+    names = ["names"] if row.sees_names else []
+    sees = ["figures"] if row.kind == "investor" else [*names, "payments", "invoices"]
+    return {
+        "merchant_id": merchant_id,
+        "email": f"login:{row.login}",
+        "name": None,
+        "is_active": row.is_active,
+        "role": row.kind,
+        "through": "sql",
+        "permissions": [],
+        "sees": sees if row.is_active else [],
+        "granted_role": row.kind,
+        "granted_by": row.granted_by,
+        "granted_at": row.granted_at.isoformat(),
         "expires_at": None if row.expires_at is None else row.expires_at.isoformat(),
         "did": did,
     }

@@ -81,6 +81,25 @@ def test_an_owner_gives_logins_for_the_own_clinic_alone(
     assert two.rows("SELECT merchant_id FROM mx.sql_logins") == [(MERCHANT,)]
 
 
+def test_the_review_of_access_names_who_reads_with_sql(
+    here: Here, two: WarehouseUnderTest, people: PeopleWithSql
+) -> None:
+    analyst, investor = people.a_name(), people.a_name()
+    here("users", "sql-login", "add", analyst, "--merchant", MERCHANT, "--names")
+    here("users", "sql-login", "add", investor, "--merchant", MERCHANT, "--merchant", OTHER, "--investor")
+    here("users", "sql-login", "remove", investor, "--merchant", OTHER)
+
+    seen = here("access", "review", "--json").answer["review"]
+
+    logins = [one for one in seen if one["through"] == "sql"]
+    assert [(one["merchant_id"], one["email"], one["is_active"], one["sees"]) for one in logins] == [
+        (MERCHANT, f"login:{analyst}", True, ["names", "payments", "invoices"]),
+        (MERCHANT, f"login:{investor}", True, ["figures"]),
+        (OTHER, f"login:{investor}", False, []),
+    ]
+    assert all(one["granted_by"].startswith("operator:") for one in logins)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

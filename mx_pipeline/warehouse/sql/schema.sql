@@ -1652,6 +1652,7 @@ GRANT SELECT (merchant_id, mx_invoice_id, customer_id, customer_name, customer_n
 GRANT SELECT (merchant_id, mx_payment_id, membership_status) ON mx.transaction_workflow TO mx_aggregator;
 GRANT SELECT ON mx.investor_revenue_by_month, mx.investor_revenue_by_category, mx.investor_revenue_by_product,
     mx.investor_payments_by_month, mx.investor_memberships TO mx_investor, mx_app, mx_backup;
+GRANT SELECT ON mx.sql_logins TO mx_app;
 GRANT EXECUTE ON FUNCTION mx.merchants_of_login(text) TO mx_analyst;
 GRANT EXECUTE ON FUNCTION mx.merchants_with_figures() TO mx_investor, mx_app;
 
@@ -1886,6 +1887,11 @@ CREATE POLICY owner_migrates ON mx.sql_logins TO mx_owner USING (true) WITH CHEC
 CREATE POLICY backup_reads ON mx.sql_logins FOR SELECT TO mx_backup USING (true);
 CREATE POLICY only_this_merchant ON mx.sql_logins AS RESTRICTIVE TO mx_loader, mx_app
     USING (merchant_id = (SELECT mx.current_merchant())) WITH CHECK (merchant_id = (SELECT mx.current_merchant()));
+
+-- Whoever manages the people of a merchant sees who reads it with SQL.
+CREATE POLICY app_works ON mx.sql_logins FOR SELECT TO mx_app USING (true);
+CREATE POLICY app_reads_with_permission ON mx.sql_logins AS RESTRICTIVE FOR SELECT TO mx_app
+    USING ((SELECT mx.may('users.manage', mx.current_merchant())));
 
 -- People with SQL, by who logged in and never by a setting; a restriction that no later policy can widen.
 DO $$

@@ -1,4 +1,4 @@
--- Logins of people with SQL. Run by the migrating login, as the owner of the tables.
+-- Logins of people with SQL. Run by the migrating login, as the owner of the tables; `logins_at` by the application.
 
 -- name: role
 -- A role of that name, whether it is a person's of ours, and whether it may more than such a login should.
@@ -36,3 +36,10 @@ SELECT login, merchant_id, kind, sees_names, granted_by, granted_at, expires_at,
        is_active AND (expires_at IS NULL OR expires_at > now()) AS is_active
   FROM mx.sql_logins
  ORDER BY login, merchant_id
+
+-- name: logins_at
+SELECT login, kind, sees_names, granted_by, granted_at, expires_at,
+       is_active AND (expires_at IS NULL OR expires_at > now()) AS is_active
+  FROM mx.sql_logins
+ WHERE merchant_id = :merchant_id
+ ORDER BY login
