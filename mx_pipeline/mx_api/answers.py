@@ -139,6 +139,8 @@ def _by_status(asked: Asked, answer: Answer, came: str) -> MxApiError:
 
 
 def _demand_json(asked: Asked, answer: Answer) -> None:
+    if answer.body.startswith((b"{", b"[")) and "html" not in answer.headers.get("Content-Type", "").lower():
+        return
     start = answer.body[:64].lstrip()
     if not start and not answer.body.strip():
         raise MxMaintenance(f"{asked}: MX answered {answer.status} with an empty body. Try again later.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from typing import TYPE_CHECKING
 
@@ -68,15 +69,21 @@ def _unzipped(raw: Body, cap_bytes: int, asked: str) -> bytes:
 
 def _in_utf8(body: bytes, content_type: str, asked: str) -> bytes:
     """Every known answer is UTF-8; one that says it is something else is taken at its word."""
-    _, found, charset = content_type.lower().partition("charset=")
-    charset = charset.partition(";")[0].strip(" \"'")
-    if not found or charset in ("", "utf-8", "utf8", "us-ascii"):
+    charset = _charset(content_type)
+    if charset is None:
         return body
     try:
         return body.decode(charset).encode()
     except (LookupError, ValueError):
         pass  # the error would hold the body, so it is not kept as a cause
     raise MxBadResponse(f"{asked}: MX's answer is not in the character set that it names.")
+
+
+@functools.lru_cache(maxsize=16)
+def _charset(content_type: str) -> str | None:
+    """None for UTF-8, said or not."""
+    charset = content_type.lower().partition("charset=")[2].partition(";")[0].strip(" \"'")
+    return None if charset in ("", "utf-8", "utf8", "us-ascii") else charset
 
 
 def _too_large(asked: str, cap_bytes: int) -> MxBadResponse:

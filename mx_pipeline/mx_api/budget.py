@@ -42,7 +42,9 @@ class Budget:
     ) -> None:
         """`start`: calls in flight at first; `ceiling`: where growth ends, unless a merchant may have more."""
         self._limits = limits
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0
         self._level = Level(start, ceiling)
         self._breaker = Breaker(
             failures=limits.breaker_failures,
@@ -73,10 +75,12 @@ class Budget:
 
     def take(self, gate: MerchantGate) -> None:
         """Wait for a place. Raises MxRateLimited or MxOutage where nobody should wait so long."""
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             while (wait := self._wait_seconds(gate, now)) > 0:
+                self._waiting += 1
                 self._changed.wait(min(wait, LONGEST_LOOK_SECONDS))
+                self._waiting -= 1
                 now = time.monotonic()
             gate.begin(now)
             self._in_flight += 1
@@ -85,9 +89,11 @@ class Budget:
 
     def give(self, gate: MerchantGate) -> None:
         """The place is free again."""
-        with self._changed:
+        with self._lock:
             gate.in_flight -= 1
             self._in_flight -= 1
+            if not self._waiting:
+                return
             # One waiter is enough, unless it might be of a merchant that has to wait for something else.
             if self._merchants == 1:
                 self._changed.notify()
@@ -96,8 +102,11 @@ class Budget:
 
     def saw(self, call: Call) -> None:
         """Learn from one answer."""
-        now = time.monotonic()
-        with self._changed:
+        with self._lock:
+            if call.outcome == "ok":
+                self._was_good(call)
+                return
+            now = time.monotonic()
             if call.outcome == RATE_LIMITED:
                 self._limited(call, now)
             elif call.outcome in FAILED or (call.outcome in TELLS_NOTHING and self._breaker.is_open):

@@ -7,6 +7,7 @@ comes is read by http.client, from the first byte on.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 262_144
 LONGEST_HEAD = 16_384
+LINES_REMEMBERED = 256
 LONGEST_FAST_BODY = 8_000_000
 """Beyond it http.client reads piece by piece, so that the reader can stop at its cap."""
 
@@ -67,16 +69,25 @@ def _headers(head: bytes) -> dict[str, str] | None:
     """Those that are read here; None where one is folded, doubled or malformed, or the body has no plain length."""
     headers: dict[str, str] = {}
     for line in head.split(b"\r\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or name != name.strip():
+        header = _header(line)
+        if header is None:
             return None
-        name = name.lower()
-        known = HEADERS_READ.get(name)
-        if known in headers or name == b"transfer-encoding":
+        name, value = header
+        if name in headers:
             return None
-        if known:
-            headers[known] = value.strip().decode("latin-1")
+        if name:
+            headers[name] = value
     return headers
+
+
+@functools.lru_cache(maxsize=LINES_REMEMBERED)
+def _header(line: bytes) -> tuple[str, str] | None:
+    """Name and value; no name where it is not read here. Nearly all lines of an answer were seen a moment ago."""
+    name, colon, value = line.partition(b":")
+    if not colon or name != name.strip() or name.lower() == b"transfer-encoding":
+        return None
+    known = HEADERS_READ.get(name.lower())
+    return (known, value.strip().decode("latin-1")) if known else ("", "")
 
 
 def _rest(line: Line, start: bytes, missing: int) -> bytes:

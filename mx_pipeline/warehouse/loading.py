@@ -12,7 +12,7 @@ from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.rows import (
     content_hash,
     invoice_details_json,
-    invoice_row,
+    invoices_json,
     page_json,
     payment_detail_row,
     payment_row,
@@ -81,8 +81,7 @@ def load_invoices(tenant: Tenant, invoices: Sequence[Invoice], *, observed_at: d
     )
     if not fresh:
         return Merged(unchanged=len(invoices))
-    page = page_json([invoice_row(invoice, hashed) for invoice, hashed in fresh])
-    row = tenant.one("invoices", "merge_invoices", page=page, observed_at=observed_at)
+    row = tenant.one("invoices", "merge_invoices", page=invoices_json(fresh), observed_at=observed_at)
     return _merged(row.inserted, row.updated, of=len(invoices))
 
 

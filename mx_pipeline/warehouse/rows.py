@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -78,9 +78,10 @@ def payment_detail_row(payment: PaymentDetail, observed_at: datetime) -> Row:
     return {**row, "detail": detail, "observed_at": observed_at}
 
 
-def invoice_row(invoice: Invoice, hashed: int) -> Row:
-    """One element of the page of `merge_invoices`."""
-    return {**msgspec.to_builtins(invoice), "hash": hashed}
+def invoices_json(invoices: Iterable[tuple[Invoice, int]]) -> str:
+    """The page of `merge_invoices` as one JSON parameter: each record as it is, and its hash."""
+    rows = (f'{{"hash":{hashed},{_encode(invoice)[1:].decode()}' for invoice, hashed in invoices)
+    return f"[{','.join(rows)}]"
 
 
 def invoice_details_json(details: Sequence[tuple[InvoiceDetail, datetime]]) -> str:

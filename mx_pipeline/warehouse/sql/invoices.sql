@@ -1,13 +1,13 @@
 -- name: unchanged_invoices
--- Which of these list rows are stored with this very content. The ids as an
--- array make Postgres look each up, where it would read all of the merchant's rows for each page.
-SELECT stored.mx_invoice_id
-  FROM mx.invoice_documents AS stored
-  JOIN unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_invoice_id, content_hash)
-    ON page.mx_invoice_id = stored.mx_invoice_id
-   AND page.content_hash = stored.list_hash
- WHERE stored.merchant_id = :merchant_id
-   AND stored.mx_invoice_id = ANY (CAST(:ids AS bigint[]))
+-- Which of these list rows are stored with this very content. OFFSET 0
+-- makes Postgres look each up, where it would read all of the merchant's rows for each page.
+SELECT page.mx_invoice_id
+  FROM unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_invoice_id, content_hash)
+ CROSS JOIN LATERAL (SELECT list_hash, vanished_at
+                       FROM mx.invoice_documents AS stored
+                      WHERE stored.merchant_id = :merchant_id AND stored.mx_invoice_id = page.mx_invoice_id
+                     OFFSET 0) AS stored
+ WHERE stored.list_hash = page.content_hash
    AND stored.vanished_at IS NULL
 
 -- name: merge_invoices

@@ -1,13 +1,13 @@
 -- name: unchanged_payments
--- Which of these payments are stored with this very content, so that they need not travel again. The ids as an
--- array make Postgres look each up, where it would read all of the merchant's rows for each page.
-SELECT stored.mx_payment_id
-  FROM mx.payments AS stored
-  JOIN unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_payment_id, content_hash)
-    ON page.mx_payment_id = stored.mx_payment_id
-   AND page.content_hash = stored.list_hash
- WHERE stored.merchant_id = :merchant_id
-   AND stored.mx_payment_id = ANY (CAST(:ids AS bigint[]))
+-- Which of these payments are stored with this very content, so that they need not travel again. OFFSET 0
+-- makes Postgres look each up, where it would read all of the merchant's rows for each page.
+SELECT page.mx_payment_id
+  FROM unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_payment_id, content_hash)
+ CROSS JOIN LATERAL (SELECT list_hash, vanished_at
+                       FROM mx.payments AS stored
+                      WHERE stored.merchant_id = :merchant_id AND stored.mx_payment_id = page.mx_payment_id
+                     OFFSET 0) AS stored
+ WHERE stored.list_hash = page.content_hash
    AND stored.vanished_at IS NULL
 
 -- name: merge_payments
