@@ -180,6 +180,10 @@ def test_s12_copy_into_a_table_with_policies_is_refused_and_by_a_temporary_one_t
 def test_s12_a_comparison_that_postgres_does_not_trust_waits_behind_the_policy(loader: Reader) -> None:
     """An instant and a date, for one: right, but slow under policies, since no index may answer it. So our
     statements compare instants with instants."""
+    loader.cursor.execute(
+        "INSERT INTO mx.payments (merchant_id, mx_payment_id, created, amount, status, payload, observed_at)"
+        f" SELECT {ONE}, 100 + n, '2020-01-01', 1, 'x', '{{}}', now() FROM generate_series(1, 3000) AS n"
+    )
     loader.cursor.execute("SET LOCAL enable_seqscan = off")
     plan = "EXPLAIN (COSTS OFF) SELECT FROM mx.payments WHERE created >= '2026-01-01'::{}"
 
