@@ -20,15 +20,11 @@ SINKS = frozenset(
 SENT_BY_NAME = frozenset({"run", "one", "column", "ask"})
 BUILT = {
     ("warehouse/statements.py", "text", "body.strip()"): "the one door: a statement of a .sql file",
-    ("warehouse/connections.py", "execute", "statements(page)[name]"): "a statement of a .sql file",
     ("warehouse/connections.py", "execute", "statement"): "one of entering.sql, which sets merchant and person",
     ("warehouse/connections.py", "execute", "ROLE_IS_UNSAFE"): "a constant",
-    ("warehouse/administering.py", "execute", "statements('roles')[name]"): "a statement of a .sql file",
     ("warehouse/administering.py", "SQL", "words"): "a literal, by its type; names and values are quoted by the driver",
     ("warehouse/administering.py", "exec_driver_sql", "statement"): "the same, by the migrating login",
     ("warehouse/migrations/__init__.py", "exec_driver_sql", "migration_sql(number)"): "a migration, by its owner",
-    ("warehouse/migrations/env.py", "execute", "statements('roles')['keep_checksum']"): "a statement of a .sql file",
-    ("warehouse/sql_logins.py", "execute", "statements('sql_logins')[name]"): "a statement of a .sql file",
     ("warehouse/removing.py", "exec_driver_sql", "statement.as_string(driver)"):
         "tables of the catalogue, quoted by the driver; by the migrating login",
     ("worker/doorbell.py", "execute", "sql.SQL('LISTEN {}').format(sql.Identifier(CHANNEL))"): "a constant channel",
@@ -146,7 +142,9 @@ def _sent(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _is_literal(sent: ast.expr) -> bool:
-    """A string, or one with nothing but our own constants in it."""
+    """A statement of a .sql file, a string, or a string with nothing but our own constants in it."""
+    if isinstance(sent, ast.Subscript) and isinstance(sent.value, ast.Call):
+        return _name_of(sent.value) == "statements"
     if isinstance(sent, ast.JoinedStr):
         parts = [part.value for part in sent.values if isinstance(part, ast.FormattedValue)]
         return all(isinstance(part, ast.Name) and part.id.isupper() for part in parts)
