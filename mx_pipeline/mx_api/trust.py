@@ -54,18 +54,22 @@ class KeyTrust:
                     return self._once_more(again)
             if self._was_taken:
                 try:
-                    return self._once_more(again, after_seconds=self._recheck_seconds)
+                    return self._once_more(again, after_seconds=self._recheck_seconds, before=was_replaced)
                 except MxCredentialsRefused as error:
                     refusal = error
             self._refusal = str(refusal)
             raise refusal
 
-    def _once_more(self, again: Callable[[], T], *, after_seconds: float = 0) -> T:
-        """Nobody else calls meanwhile."""
+    def _once_more(
+        self, again: Callable[[], T], *, after_seconds: float = 0, before: Callable[[], object] | None = None
+    ) -> T:
+        """Nobody else calls meanwhile; where somebody is just replacing the key, `before` takes the new one."""
         self._is_in_doubt = True
         try:
             if after_seconds:
                 self._sleep(after_seconds)
+            if before is not None:
+                before()
             return again()
         finally:
             self._is_in_doubt = False
