@@ -38,8 +38,8 @@ AT_A_STATEMENT: list[tuple[str, int, Literal["before", "after"]]] = [
     ("INSERT INTO mx.sync_state", 2, "before"),
     ("COMMIT", 14, "before"),
     ("COMMIT", 14, "after"),
-    ("INSERT INTO mx.invoice_purchases", 2, "before"),
-    ("INSERT INTO mx.invoice_purchases", 2, "after"),
+    ("mx.merge_invoice_details", 2, "before"),
+    ("mx.merge_invoice_details", 2, "after"),
     ("INSERT INTO mx.enriched_transactions", 1, "before"),
     ("INSERT INTO mx.certificates", 1, "before"),
     ("SET finished_at = now(), outcome", 1, "after"),
@@ -167,7 +167,7 @@ def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_
         os.kill(sleeping[0].pid, signal.SIGSTOP)
         is_asleep.set()
 
-    wire.at("INSERT INTO mx.invoice_purchases", stop, nth=2, when="after")
+    wire.at("mx.merge_invoice_details", stop, nth=2, when="after")
     sleeping.append(SyncingProcess(job_of(clinic, wire)))
     with closing(sleeping[0]):
         assert is_asleep.wait(30)
