@@ -135,7 +135,7 @@ class Decoding(Generic[R]):
             self._soundness.drop_empty_texts(record)
             if self._has_purchases:
                 self._keep_lines(record, raw)
-            if has_escapes or may_be_in(raw, id_of(record)):
+            if has_escapes or may_be_in(raw, _ids_in(record)):
                 self._mask_card_numbers(record)
         except NOT_TYPED:
             return None
@@ -185,6 +185,13 @@ class Decoding(Generic[R]):
         return RefusedRecord(
             stream=self.stream, mx_id=mx_id, reason=reason, keys=tuple(keys)[:KEYS_QUOTED_AT_MOST]
         )
+
+
+def _ids_in(record: Payment | Invoice) -> tuple[int, ...]:
+    """Its own, and those of the payments that an invoice names, which are long numbers."""
+    if isinstance(record, InvoiceDetail):
+        return (record.invoice_id, *(payment.payment_id for payment in record.payments))
+    return (id_of(record),)
 
 
 def id_of(record: Payment | Invoice) -> int:

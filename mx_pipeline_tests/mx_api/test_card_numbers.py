@@ -101,3 +101,15 @@ def test_s19_every_text_of_a_record_is_looked_at_on_both_ways_and_counted(
     assert VISA not in told
     assert told.count("card ************1111") == 12
     assert client.masked_card_numbers() == 9
+
+
+@pytest.mark.parametrize("named", [0, 1, 3])
+def test_s19_the_long_ids_of_an_invoices_payments_hide_no_card_number(
+    vendor: Vendor, client: MxClient, named: int
+) -> None:
+    payments = [{"id": FIRST_ID + number} for number in range(named)]
+    vendor.answers(a_reply(an_invoice_detail(memo=f"card {VISA}", payments=payments)))
+
+    invoice = client.get_invoice(10000001)
+
+    assert "card ************1111" in str(invoice)
