@@ -204,7 +204,6 @@ def test_a_new_key_is_asked_for_once_and_a_guesser_does_not_make_us_ask_again(
     "discovery",
     [
         {"issuer": "https://other.example"},
-        {"jwks_uri": "http://169.254.169.254/keys"},
         {"jwks_uri": "file:///etc/passwd"},
         {"jwks_uri": 7},
     ],
@@ -215,6 +214,17 @@ def test_an_issuer_that_points_elsewhere_is_not_believed(
     issuer.discovery |= discovery
 
     assert "MX_OIDC_ISSUER" in refusal(warehouse, issuer.token(), issuer)
+
+
+def test_keys_that_lie_elsewhere_without_encryption_are_not_asked_for(
+    warehouse: WarehouseUnderTest, kim: str, issuer: SmallIssuer
+) -> None:
+    with small_issuer() as other:
+        other.keys = issuer.keys
+        issuer.discovery["jwks_uri"] = f"{other.url}/keys"
+
+        assert "safe to ask" in refusal(warehouse, issuer.token(), issuer)
+        assert other.asked == []
 
 
 def test_an_issuer_that_is_away_lets_nobody_in(warehouse: WarehouseUnderTest, kim: str) -> None:

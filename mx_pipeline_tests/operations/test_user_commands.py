@@ -149,9 +149,10 @@ def test_nobody_raises_themselves_or_touches_whom_they_may_not(at: As, warehouse
         ("revoke", "tenant_admin.1000000001@clinic.example"),
     ]
 
-    codes = [at(admin)("users", *words, "--merchant", MERCHANT).code for words in tried]
+    ran = [at(admin)("users", *words, "--merchant", MERCHANT) for words in tried]
 
-    assert codes == [ExitCode.DENIED] * len(tried)
+    assert [one.code for one in ran] == [ExitCode.DENIED] * len(tried)
+    assert ["their own" in one.sentence for one in ran] == [True, True, False, False, True]
     assert [role for _, role, *_ in role_of(warehouse, admin) + role_of(warehouse, owner)] == [
         "tenant_admin",
         "tenant_owner",

@@ -146,8 +146,12 @@ def test_python_and_postgres_decide_alike_whatever_stands_there(
             text("SELECT role, through, permissions FROM mx.access_of(CAST(:kim AS uuid), :merchant)"),
             {"kim": kim, "merchant": MERCHANT},
         ).all()
+    with warehouse.app.merchant(MERCHANT, person=kim) as tenant:
+        asked = text("SELECT word FROM unnest(CAST(:words AS text[])) AS word WHERE mx.may(word, :merchant)")
+        may = tenant.connection.execute(asked, {"words": list(PERMISSIONS), "merchant": MERCHANT}).scalars()
+        assert standing is not None
+        assert frozenset(may) == access_of(standing).permissions
 
-    assert standing is not None
     decided = access_of(standing)
     assert [(row.role, row.through, frozenset(row.permissions)) for row in rows] == (
         [] if decided.role is None else [(decided.role, decided.through, decided.permissions)]

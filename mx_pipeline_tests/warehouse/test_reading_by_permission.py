@@ -151,11 +151,16 @@ def test_nobody_but_the_owner_changes_the_configuration(clinic: WarehouseUnderTe
 
 def test_a_row_of_permissions_is_given_by_who_may_and_never_to_oneself(clinic: WarehouseUnderTest) -> None:
     admin = has_person_as(clinic, "tenant_admin")
-    guest = has_person(clinic, "guest@clinic.example")
+    guest, other = (has_person(clinic, f"{name}@clinic.example") for name in ("guest", "other"))
 
     with clinic.app.merchant(MERCHANT, person=admin) as tenant:
         give_role(tenant, guest, "clinic_staff", granted_by=admin)
-    for receiver, role in ((guest, "tenant_admin"), (guest, "investor"), (admin, "viewer")):
+    for receiver, role in (
+        (other, "tenant_admin"),
+        (guest, "tenant_admin"),
+        (guest, "investor"),
+        (admin, "viewer"),
+    ):
         with (
             pytest.raises(WarehouseError, match="row-level security"),
             clinic.app.merchant(MERCHANT, person=admin) as tenant,
