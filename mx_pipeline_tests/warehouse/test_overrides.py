@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -38,6 +38,18 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORDS = st.frozensets(st.sampled_from(PERMISSIONS), max_size=4)
 OVERRIDES = st.builds(Overrides, grant=WORDS, revoke=WORDS)
 ROLES = st.sampled_from(TENANT_ROLES)
+GOOD: dict[str, Any] = {
+    "role": "tenant_admin",
+    "own": NO_OVERRIDES,
+    "is_active": True,
+    "hours": 1,
+    "owns": False,
+    "runs": True,
+    "check": "permissions",
+    "lets_in": True,
+    "platform": None,
+}
+"""A row that lets somebody in; the examples take one thing away each."""
 
 
 @given(role=ROLES, own=OVERRIDES)
@@ -109,6 +121,12 @@ def kim(warehouse: WarehouseUnderTest) -> str:
     lets_in=st.sampled_from([True, True, True, False]),
     platform=st.sampled_from([None, None, None, SUPER_ADMIN]),
 )
+@example(**{**GOOD, "hours": -1})
+@example(**{**GOOD, "is_active": False})
+@example(**{**GOOD, "lets_in": False})
+@example(**{**GOOD, "check": "owner"})
+@example(**{**GOOD, "check": "both"})
+@example(**{**GOOD, "owns": True, "runs": False, "check": "owner"})
 def test_python_and_postgres_decide_alike_whatever_stands_there(
     warehouse: WarehouseUnderTest,
     kim: str,
