@@ -30,7 +30,7 @@ QUICK: dict[str, Row] = {
     "wall": lambda machine: wall_rows(machine, {1_000: 1}),
     "cpu": lambda machine: cpu_rows(machine, 3_000, 1),
     "load": lambda machine: load_rows(machine, 5_000, 3),
-    "rls": lambda machine: policy_rows(machine, 3_000, 5),
+    "rls": lambda machine: policy_rows(machine, 3_000, 15),
     "memory": lambda machine: memory_rows(machine, [1_000, 5_000]),
 }
 USUAL: dict[str, Row] = {
@@ -38,7 +38,7 @@ USUAL: dict[str, Row] = {
     "wall": lambda machine: wall_rows(machine, {1_000: 5, 20_000: 1}),
     "cpu": lambda machine: cpu_rows(machine, 20_000, 3),
     "load": lambda machine: load_rows(machine, 20_000, 5),
-    "rls": lambda machine: policy_rows(machine, 10_000, 9),
+    "rls": lambda machine: policy_rows(machine, 10_000, 25),
     "memory": lambda machine: memory_rows(machine, [1_000, 20_000, 100_000]),
 }
 FULL: dict[str, Row] = {
