@@ -180,15 +180,14 @@ def test_s12_copy_into_a_table_with_policies_is_refused_and_by_a_temporary_one_t
 def test_s12_a_comparison_that_postgres_does_not_trust_waits_behind_the_policy(loader: Reader) -> None:
     """An instant and a date, for one: right, but slow under policies, since no index may answer it. So our
     statements compare instants with instants."""
-    loader.cursor.execute(
-        "INSERT INTO mx.payments (merchant_id, mx_payment_id, created, amount, status, payload, observed_at)"
-        f" SELECT {ONE}, 100 + n, '2020-01-01', 1, 'x', '{{}}', now() FROM generate_series(1, 3000) AS n"
+    trusted = loader.rows(
+        "SELECT oprright::regtype::text, proleakproof FROM pg_operator JOIN pg_proc ON pg_proc.oid = oprcode"
+        " WHERE oprname = '>=' AND oprleft = 'timestamptz'::regtype"
+        "   AND oprright IN ('timestamptz'::regtype, 'date'::regtype)"
     )
-    loader.cursor.execute("SET LOCAL enable_seqscan = off")
-    plan = "EXPLAIN (COSTS OFF) SELECT FROM mx.payments WHERE created >= '2026-01-01'::{}"
+    plan = "EXPLAIN (COSTS OFF) SELECT FROM mx.payments WHERE created >= '2026-01-01'::date"
 
-    of_dates = "\n".join(row[0] for row in loader.rows(plan.format("date")))
-    of_instants = "\n".join(row[0] for row in loader.rows(plan.format("timestamptz")))
+    shown = "\n".join(row[0] for row in loader.rows(plan))
 
-    assert "Filter: (created >= " in of_dates
-    assert "created >= " in of_instants.split("Index Cond: ")[1]
+    assert dict(trusted) == {"timestamp with time zone": True, "date": False}
+    assert not any("Index Cond" in line and "created" in line for line in shown.splitlines())
