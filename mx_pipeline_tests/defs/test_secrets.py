@@ -6,14 +6,12 @@ import json
 
 import dagster as dg
 
-from mx_pipeline.access import OPERATOR
 from mx_pipeline.defs.sensors import sync_requests
 from mx_pipeline.settings import Settings
 from mx_pipeline.synthetic_mx import CANARIES, NAME_CANARY
 from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
-from mx_pipeline.warehouse.requests import SyncRequest, ask
 from mx_pipeline_tests.defs.conftest import Clinics
-from mx_pipeline_tests.defs.test_sensors import launched, tick
+from mx_pipeline_tests.defs.test_sensors import asked, launched, tick
 
 ALFA, BRAVO = 1_000_000_001, 1_000_000_002
 
@@ -41,8 +39,7 @@ def secrets(clinics: Clinics) -> list[str]:
 
 def test_nothing_secret_is_stored_by_runs_that_succeed_and_fail(clinics: Clinics) -> None:
     alfa, bravo = clinics.add(ALFA), clinics.add(BRAVO)
-    with clinics.warehouse.app.merchant(ALFA, person=OPERATOR) as tenant:
-        ask(tenant, SyncRequest(asked_by="pat@clinic.test", asked_through="api"))
+    asked(clinics, ALFA)
     (request,) = launched(tick(sync_requests, clinics.instance))
 
     clinics.run(request.partition_key, tags=dict(request.tags))

@@ -44,11 +44,9 @@ def up() -> Iterator[Up]:
         with subprocess.Popen([program, "up"], env=environment, stderr=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stderr is not None
-                (ui,) = [
-                    line.split(": ")[1].strip()
-                    for line in _until_up(process.stderr)
-                    if "Dagster UI: " in line
-                ]
+                said = list(_until_up(process.stderr))
+                assert "Dagster UI: " in said[-1], said
+                ui = said[-1].split(": ")[1].strip()
                 yield Up(directory / "home", ui, environment)
             finally:
                 process.send_signal(signal.SIGTERM)
