@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
+from mx_pipeline.age import recipients_of
 from mx_pipeline.errors import BadInput, BadSettings
 from mx_pipeline.sealing import Sealer, SealingKey
 
@@ -73,6 +74,8 @@ class Settings:
     """Who is at the keyboard, by a bearer token; None is the operator of this machine."""
     issuer: Issuer | None = None
     """Whose tokens are taken, besides our own."""
+    backup_recipients: tuple[str, ...] = ()
+    """Public keys (age) of those who can open a backup; their identities are kept elsewhere."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -95,6 +98,7 @@ class Settings:
             is_embedded=not env.get("MX_DATABASE_URL"),
             token=(env.get("MX_TOKEN") or "").strip() or None,
             issuer=_issuer(env),
+            backup_recipients=_recipients(env),
         )
 
     def warehouse_url(self) -> str:
@@ -118,6 +122,16 @@ class Settings:
     def sealer(self) -> Sealer:
         """Seals and opens API keys. Raises BadSettings where there is no key."""
         return Sealer(self.key(), self.previous_sealing_key)
+
+    def recipients(self) -> tuple[str, ...]:
+        """Who can open a backup. Raises BadSettings where nobody is named: none is made that everybody could open."""
+        if not self.backup_recipients:
+            raise BadSettings(
+                "MX_BACKUP_RECIPIENTS is not set, and no backup is made that is not encrypted: make a key pair with "
+                "age-keygen on the machine where backups are opened, and set the public keys here, age1..., "
+                "separated by commas"
+            )
+        return self.backup_recipients
 
     def key(self) -> SealingKey:
         """The sealing key in force. Raises BadSettings where there is none."""
@@ -197,6 +211,11 @@ def _sealing_key(env: Mapping[str, str], home: Path) -> SealingKey | None:
 def _key_of(env: Mapping[str, str], variable: str) -> SealingKey | None:
     text = env.get(variable)
     return SealingKey.from_base64(text, variable=variable) if text else None
+
+
+def _recipients(env: Mapping[str, str]) -> tuple[str, ...]:
+    text = (env.get("MX_BACKUP_RECIPIENTS") or "").strip()
+    return recipients_of(text, variable="MX_BACKUP_RECIPIENTS") if text else ()
 
 
 def _issuer(env: Mapping[str, str]) -> Issuer | None:

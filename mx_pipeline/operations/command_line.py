@@ -11,6 +11,7 @@ from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.operations import (
     access_commands,
     audit_commands,
+    backup_commands,
     export_command,
     invitation_commands,
     key_commands,
@@ -48,6 +49,8 @@ app.command("export")(export_command.export)
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(key_commands.app, name="keys")
+app.command("backup")(backup_commands.backup)
+app.command("restore")(backup_commands.restore)
 users = user_commands.app
 users.command("invite")(invitation_commands.invite)
 users.command("accept")(invitation_commands.accept)

@@ -1,13 +1,9 @@
-"""CSV and Parquet, part by part, through pandas; a file is there as a whole or not at all."""
+"""CSV and Parquet, part by part, through pandas."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import os
-import secrets
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +16,6 @@ from mx_pipeline.operations.spreadsheet_text import neutral
 from mx_pipeline.warehouse.exporting import Column
 
 FORMATS = (".csv", ".parquet")
-ONLY_OURS = 0o600
 WATERMARK = "mx_pipeline"
 """Under this name a Parquet file's own metadata say who made it, when and of what."""
 DIGITS, DECIMALS = 38, 12
@@ -40,43 +35,6 @@ def writer_for(target: Path) -> Writer:
     if target.suffix not in FORMATS:
         raise BadInput(f"--to must be a file that ends in {' or '.join(FORMATS)}")
     return write_csv if target.suffix == ".csv" else write_parquet
-
-
-@contextmanager
-def whole_file(target: Path, *, replaces: bool) -> Generator[BinaryIO]:
-    """A file beside the target that takes its name when all of it is on the disk. Raises BadInput."""
-    check_target(target, replaces=replaces)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, ONLY_OURS)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
-    except OSError as error:
-        raise BadInput(
-            f"{target} could not be written ({error.strerror}); nothing of it is there: give another place"
-        ) from None
-
-
-def check_target(target: Path, *, replaces: bool) -> None:
-    """Before anything is asked for. Raises BadInput."""
-    if target.is_dir() or (target.exists() and not replaces):
-        raise BadInput(f"{target} is there already; give another name, or --replace")
-    if not target.parent.is_dir():
-        raise BadInput(f"there is no directory {target.parent}; make it first")
-
-
-def sha256(path: Path) -> str:
-    """Of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_csv(file: BinaryIO, columns: Sequence[Column], parts: Parts, watermark: str) -> int:  # noqa: ARG001 # a line of it would break readers: it goes beside the file

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from mx_pipeline.access import OPERATOR, SUPER_ADMIN, Access
-from mx_pipeline.operations import export_files
+from mx_pipeline.operations import export_files, whole_files
 from mx_pipeline.operations.at_work import AtWork
 from mx_pipeline.warehouse import exporting
 from mx_pipeline.warehouse.audit import record
@@ -67,7 +67,7 @@ class Exported:
 def export(here: AtWork, order: Order) -> Exported:
     """Write the file as a whole. Raises AccessDenied, recorded; BadInput; UnknownMerchant."""
     write = export_files.writer_for(order.target)
-    export_files.check_target(order.target, replaces=order.replaces)
+    whole_files.check_target(order.target, replaces=order.replaces)
     here.require(exporting.VIEWING[order.what], order.merchant_id)
     access = here.require(EXPORT, order.merchant_id)
     with here.app.merchant(order.merchant_id, person=here.person.user_id, opening=SNAPSHOT) as tenant:
@@ -78,7 +78,7 @@ def export(here: AtWork, order: Order) -> Exported:
         made = _described(here, order, access, rows, [column.name for column in found])
         _record(here, made)
         watermark = msgspec.json.encode(made).decode()
-        with export_files.whole_file(order.target, replaces=order.replaces) as file:
+        with whole_files.whole_file(order.target, replaces=order.replaces) as file:
             parts = exporting.parts(tenant, order.what, order.days, zone, most=rows)
             write(file, found, parts, watermark)
     return _with_watermark(made, order)
@@ -127,9 +127,9 @@ def _record(here: AtWork, made: Exported) -> None:
 
 def _with_watermark(made: Exported, order: Order) -> Exported:
     """A Parquet file holds it; beside a CSV file there is another, for a line of it would break readers."""
-    whole = replace(made, sha256=export_files.sha256(order.target))
+    whole = replace(made, sha256=whole_files.sha256(order.target))
     if order.target.suffix == ".csv":
         beside = order.target.with_name(order.target.name + BESIDE)
-        with export_files.whole_file(beside, replaces=True) as file:
+        with whole_files.whole_file(beside, replaces=True) as file:
             file.write(msgspec.json.format(msgspec.json.encode(whole)))
     return whole

@@ -51,6 +51,8 @@ Action: TypeAlias = Literal[
     "quarantine.replayed",
     "webhook.added",
     "webhook.removed",
+    "backup.made",
+    "backup.restored",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 """The database takes no other; a new one needs a migration."""

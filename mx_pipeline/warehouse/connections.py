@@ -159,9 +159,9 @@ class Warehouse:
             yield Tenant(connection, merchant_id, row)
 
     @contextmanager
-    def everyone(self, *, person: str = NOBODY) -> Generator[Session]:
+    def everyone(self, *, person: str = NOBODY, opening: Opening = ENTER) -> Generator[Session]:
         """A transaction inside no merchant: it sees what the role's own policies show (the dispatcher's)."""
-        with self._begin(None, person, ENTER) as (connection, _):
+        with self._begin(None, person, opening) as (connection, _):
             yield Session(connection)
 
     def close(self) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg2 import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from mx_pipeline.errors import WarehouseError, WarehouseNotReady
 from mx_pipeline.warehouse import migrations
@@ -47,20 +48,24 @@ def migrate(logins: Logins, *, to: str = "head") -> Migrated:
     Raises WarehouseNotReady with what to grant, WarehouseError otherwise.
     """
     with admin_transaction(logins) as connection:
-        server = ask(connection, "server").one()
-        if server.version < MINIMUM_VERSION:
-            raise WarehouseNotReady(
-                f"PostgreSQL 15 or later is needed; this server is {server.version // 10000}"
-            )
-        ask(connection, "take_turn")
+        server = take_turn(connection)
         _refuse_edited(connection)
-        _create_roles(connection, logins)
+        create_roles(connection, logins)
         _become_owner(connection, server.login)
         before = MigrationContext.configure(
             connection, opts={"version_table_schema": "mx"}
         ).get_current_revision()
         command.upgrade(_alembic(connection), to)
         return Migrated(database=server.database, before=before, after=newest() if to == "head" else to)
+
+
+def take_turn(connection: Connection) -> Row[Any]:
+    """Nobody else migrates this database meanwhile; tells who we are there. Raises WarehouseNotReady."""
+    server = ask(connection, "server").one()
+    if server.version < MINIMUM_VERSION:
+        raise WarehouseNotReady(f"PostgreSQL 15 or later is needed; this server is {server.version // 10000}")
+    ask(connection, "take_turn")
+    return server
 
 
 def newest() -> str:
@@ -93,7 +98,8 @@ def _refuse_edited(connection: Connection) -> None:
             )
 
 
-def _create_roles(connection: Connection, logins: Logins) -> None:
+def create_roles(connection: Connection, logins: Logins) -> None:
+    """Those that are missing, with the passwords that come from the key. Raises WarehouseNotReady."""
     with explained_refusal():
         for role in (OWNER_ROLE, *LOGIN_ROLES, *GROUP_ROLES):
             if not ask(connection, "role_exists", role=role).scalar():
@@ -112,7 +118,8 @@ def _create_roles(connection: Connection, logins: Logins) -> None:
         )
 
 
-def _become_owner(connection: Connection, login: str) -> None:
+def own_schema(connection: Connection, login: str) -> None:
+    """Let the migrating login act as the owner of the schema, and make that where there is none."""
     with explained_refusal():
         if not ask(connection, "is_member", role=OWNER_ROLE).scalar():
             utility(connection, "GRANT {} TO CURRENT_USER", sql.Identifier(OWNER_ROLE))
@@ -123,6 +130,10 @@ def _become_owner(connection: Connection, login: str) -> None:
                     f"GRANT CREATE ON DATABASE ... TO {login}"
                 )
             utility(connection, "CREATE SCHEMA mx AUTHORIZATION {}", sql.Identifier(OWNER_ROLE))
+
+
+def _become_owner(connection: Connection, login: str) -> None:
+    own_schema(connection, login)
     utility(connection, "SET LOCAL ROLE {}", sql.Identifier(OWNER_ROLE))
     utility(connection, "SET LOCAL search_path = pg_catalog")
     ask(connection, "make_checksums")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ import psycopg2
 import pytest
 from sqlalchemy import text
 
+from mx_pipeline.access import OPERATOR
+from mx_pipeline.operations.at_work import Person
+from mx_pipeline.operations.backing_up import back_up
+from mx_pipeline.operations.restoring import restore
+from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import LOADER_ROLE, Logins
 from mx_pipeline.warehouse.migrate import migrate, newest
@@ -104,6 +110,35 @@ def test_a_backup_by_its_role_holds_every_row_of_every_tenant(
         numbered = "INSERT INTO mx.sync_runs (merchant_id, mode) VALUES (:other, 'full') RETURNING run_id"
         assert tenant.connection.execute(text(numbered), {"other": OTHER}).scalar_one() > 1
     opened.close()
+
+
+def test_s22_an_encrypted_backup_comes_back_by_a_login_that_is_no_superuser(
+    server: Server, filled: Logins, tmp_path: Path
+) -> None:
+    secret = import_module("pyrage").x25519.Identity.generate()
+    (tmp_path / "identity").write_text(str(secret))
+    before = _rows(server, filled)
+    empty = server.create_database("came_back")
+    there, back = (
+        Settings.from_environment(
+            {
+                "MX_DATABASE_URL": text_of(logins.admin),
+                "MX_SEALING_KEY": server.key.to_base64(),
+                "MX_BACKUP_RECIPIENTS": str(secret.to_public()),
+            }
+        )
+        for logins in (filled, empty)
+    )
+
+    made = back_up(there, Person(OPERATOR, "operator:test"), tmp_path / "backup.age")
+    restore(back, tmp_path / "backup.age", tmp_path / "identity")
+
+    after = _rows(server, empty)
+    assert made.rows == {table: len(rows) for table, rows in before.items()}
+    assert made.rows["payments"] == 2 * (PAYMENTS + 1)
+    assert {table: after[table] for table in before if table != "audit_log"} == {
+        table: rows for table, rows in before.items() if table != "audit_log"
+    }
 
 
 def test_a_backup_that_does_not_say_that_policies_apply_is_refused_and_not_half(

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mx_pipeline.errors import BadInput
-from mx_pipeline.operations.export_files import whole_file, writer_for
+from mx_pipeline.operations.export_files import writer_for
 from mx_pipeline.operations.spreadsheet_text import neutral, original
+from mx_pipeline.operations.whole_files import whole_file
 from mx_pipeline.warehouse.exporting import Column
 
 COLUMNS = [

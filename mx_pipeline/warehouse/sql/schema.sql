@@ -1151,7 +1151,7 @@ CREATE TABLE mx.audit_log (
         'login.granted', 'login.revoked', 'token.issued', 'token.revoked', 'session.opened', 'session.closed',
         'names.read', 'data.exported', 'workflow.changed', 'category.changed',
         'override.set', 'override.removed', 'quarantine.replayed',
-        'webhook.added', 'webhook.removed')),
+        'webhook.added', 'webhook.removed', 'backup.made', 'backup.restored')),
     subject        text,
     detail         jsonb NOT NULL DEFAULT '{}',
     written_by     text NOT NULL,

@@ -1,0 +1,16 @@
+-- name: hold_snapshot
+-- What pg_dump is to see as well; it stays until this transaction ends, however long nothing is asked in it.
+SELECT pg_export_snapshot() AS snapshot,
+       current_setting('server_version_num')::integer / 10000 AS server,
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       set_config('statement_timeout', '0', true)
+
+-- name: schema_version
+SELECT version_num FROM mx.alembic_version
+
+-- name: tables
+SELECT tablename FROM pg_tables WHERE schemaname = 'mx' ORDER BY 1
+
+-- name: relations
+-- Anything that somebody made in the schema.
+SELECT count(*) FROM pg_class WHERE relnamespace = 'mx'::regnamespace
