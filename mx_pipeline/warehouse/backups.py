@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from mx_pipeline.errors import BadInput
 from mx_pipeline.warehouse.administering import admin_transaction, utility
-from mx_pipeline.warehouse.connections import SNAPSHOT, Session, Warehouse
+from mx_pipeline.warehouse.connections import HELD, Session, Warehouse
 from mx_pipeline.warehouse.logins import AGGREGATOR_ROLE, Logins
 from mx_pipeline.warehouse.migrate import create_roles, own_schema, take_turn
 
@@ -31,7 +31,7 @@ class Held:
 @contextmanager
 def held(warehouse: Warehouse) -> Generator[Held]:
     """As the login for backups. Raises WarehouseError and its kinds."""
-    with warehouse.everyone(opening=SNAPSHOT) as session:
+    with warehouse.everyone(opening=HELD) as session:
         snapshot = session.one("backup", "hold_snapshot")
         version = session.run("backup", "schema_version").scalar_one()
         yield Held(snapshot.snapshot, snapshot.server, version, _rows(session))

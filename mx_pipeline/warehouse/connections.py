@@ -65,11 +65,17 @@ class Opening:
     name: str = "enter"
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])
     isolation_level: IsolationLevel | None = None
+    limits: Mapping[str, str] = field(default_factory=lambda: LIMITS)
 
 
 ENTER = Opening()
 SNAPSHOT = Opening(isolation_level="REPEATABLE READ")
 """For reading: all of one moment, whatever others write meanwhile."""
+HELD = Opening(
+    isolation_level="REPEATABLE READ",
+    limits={**LIMITS, "idle_timeout": "0", "statement_timeout": "0"},
+)
+"""The same, for a program that reads that moment as well, for as long as it takes."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ class Warehouse:
         self, merchant_id: int | None, person: str, opening: Opening
     ) -> Generator[tuple[Connection, Row[Any]]]:
         merchant = "" if merchant_id is None else str(merchant_id)
-        parameters = {**opening.parameters, **LIMITS, "merchant": merchant, "person": person}
+        parameters = {**opening.parameters, **opening.limits, "merchant": merchant, "person": person}
         with translated():
             connection, row = self._entered(opening, parameters)
         with connection:

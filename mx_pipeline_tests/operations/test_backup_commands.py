@@ -26,6 +26,7 @@ from mx_pipeline.settings import Settings
 from mx_pipeline.synthetic_mx import NAME_CANARY, SyntheticMx
 from mx_pipeline.warehouse.audit_chain import verify
 from mx_pipeline.warehouse.backups import held
+from mx_pipeline.warehouse.connections import HELD, Warehouse
 from mx_pipeline.warehouse.logins import BACKUP_ROLE, DRIVER, Logins
 from mx_pipeline_tests.canary.forms import found_in
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
@@ -277,6 +278,12 @@ def test_what_is_written_while_a_backup_is_made_is_not_in_it(
 
     assert moment.rows["mx_merchant_configs"] == 0
     assert f"Clinic {MERCHANT}".encode() not in _in_words(AGE.decrypt(into.getvalue(), [secret]))
+
+
+def test_the_moment_is_held_however_long_the_dump_takes(warehouse: WarehouseUnderTest) -> None:
+    with closing(Warehouse(warehouse.logins, BACKUP_ROLE)) as login, login.everyone(opening=HELD) as session:
+        for limit in ("idle_in_transaction_session_timeout", "statement_timeout"):
+            assert session.connection.exec_driver_sql(f"SHOW {limit}").scalar() == "0"
 
 
 def test_programs_older_than_the_server_are_named_and_the_nearest_is_taken(

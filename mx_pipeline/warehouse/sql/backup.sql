@@ -1,9 +1,7 @@
 -- name: hold_snapshot
--- What pg_dump is to see as well; it stays until this transaction ends, however long nothing is asked in it.
+-- What pg_dump is to see as well; it stays until this transaction ends.
 SELECT pg_export_snapshot() AS snapshot,
-       current_setting('server_version_num')::integer / 10000 AS server,
-       set_config('idle_in_transaction_session_timeout', '0', true),
-       set_config('statement_timeout', '0', true)
+       current_setting('server_version_num')::integer / 10000 AS server
 
 -- name: schema_version
 SELECT version_num FROM mx.alembic_version
