@@ -21,6 +21,8 @@ SIGN_OF_LIFE_SECONDS = 8
 WAIT_SECONDS = 300
 """For a sync of the same merchant that is under way; a dead one is over after 30 s."""
 LOOK_SECONDS = 0.5
+RELEASE_PATIENCE_SECONDS = 5
+"""A restart of Postgres at the very end of a sync takes less; giving back twice is as good as once."""
 
 
 @contextmanager
@@ -39,9 +41,12 @@ def leased(
     finally:
         ended.set()
         heart.join()
-        # Where the database is gone, the lease ends by itself.
-        with suppress(WarehouseError), warehouse.merchant(merchant_id) as tenant:
-            release_lease(tenant, token)
+        # Where the database is gone for longer, the lease ends by itself.
+        patience = min(warehouse.patience_seconds, RELEASE_PATIENCE_SECONDS)
+        with suppress(WarehouseError):
+            patiently(
+                warehouse, merchant_id, lambda tenant: release_lease(tenant, token), seconds=patience
+            )
 
 
 def _take(warehouse: Warehouse, merchant_id: int, holder: str, wait_seconds: float) -> int:
