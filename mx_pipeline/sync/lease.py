@@ -44,9 +44,7 @@ def leased(
         # Where the database is gone for longer, the lease ends by itself.
         patience = min(warehouse.patience_seconds, RELEASE_PATIENCE_SECONDS)
         with suppress(WarehouseError):
-            patiently(
-                warehouse, merchant_id, lambda tenant: release_lease(tenant, token), seconds=patience
-            )
+            patiently(warehouse, merchant_id, lambda tenant: release_lease(tenant, token), seconds=patience)
 
 
 def _take(warehouse: Warehouse, merchant_id: int, holder: str, wait_seconds: float) -> int:
