@@ -29,7 +29,6 @@ CATALOGUE: Final = (
 )
 RARE_ENTRIES: Final = 1
 """The last entry, a name that is empty once trimmed, is sold to one invoice in 500 only."""
-MOST_LINES: Final = 200
 
 
 def lines_sold(roll: Callable[[], float], price_step: int) -> tuple[Line, ...]:

@@ -76,9 +76,9 @@ UPDATE mx.sync_requests
 SELECT cancelled_by FROM mx.sync_requests WHERE merchant_id = :merchant_id AND request_id = :request_id
 
 -- name: wait_again
--- The process that had claimed it must end; the next one goes on where it stopped.
+-- The process that had claimed it must end; the next one goes on where it stopped. A deployment is no lost attempt.
 UPDATE mx.sync_requests
-   SET status = 'asked', claimed_by = NULL, claimed_at = NULL, launched_at = NULL
+   SET status = 'asked', claimed_by = NULL, claimed_at = NULL, launched_at = NULL, attempt = greatest(attempt - 1, 0)
  WHERE merchant_id = :merchant_id AND request_id = :request_id AND status = 'claimed' AND claimed_by = :claimed_by
 
 -- name: finish_joined
@@ -120,9 +120,10 @@ UPDATE mx.sync_requests AS request
 RETURNING request.merchant_id, request.request_id
 
 -- name: hand_back
--- For the dispatcher: whoever claimed it could not begin; somebody else may.
+-- For the dispatcher: whoever claimed it could not begin; somebody else may. It counts as no attempt: Dagster's storage
+-- may be away for longer than all attempts take.
 UPDATE mx.sync_requests
-   SET status = 'asked', claimed_by = NULL, claimed_at = NULL
+   SET status = 'asked', claimed_by = NULL, claimed_at = NULL, attempt = greatest(attempt - 1, 0)
  WHERE status = 'claimed' AND claimed_by = :claimed_by
 
 -- name: has_claim
