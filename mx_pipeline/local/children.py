@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -55,8 +56,18 @@ class Children:
     environment: Mapping[str, str]
     started: list[Child] = field(default_factory=list[Child])
 
-    def start(self, name: str, command: Sequence[str], *, stop_seconds: float = STOP_SECONDS) -> Child:
-        """Start one; its output goes to `<logs>/<name>.log`. It is killed `stop_seconds` after SIGTERM."""
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        stop_seconds: float = STOP_SECONDS,
+        hands: socket.socket | None = None,
+    ) -> Child:
+        """Start one; its output goes to `<logs>/<name>.log`. It is killed `stop_seconds` after SIGTERM.
+
+        `hands`: a socket that it inherits, under the same number.
+        """
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
         with log.open("wb") as output:
@@ -68,6 +79,7 @@ class Children:
                 env=dict(self.environment),
                 start_new_session=True,
                 preexec_fn=end_with_the_parent,  # two calls into libc, no lock
+                pass_fds=() if hands is None else (hands.fileno(),),
             )
         child = Child(name, process, log, stop_seconds)
         self.started.append(child)

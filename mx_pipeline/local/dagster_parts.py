@@ -19,6 +19,7 @@ EVENTS_PER_BATCH = "500"
 """Dagster writes each event in a transaction of its own unless told otherwise."""
 LOCATION = "mx_pipeline"
 ANSWER_SECONDS = 2
+BACKLOG = 2048
 MERCHANTS_KEY = frozenset({"MX_CONSUMER_KEY", "MX_CONSUMER_SECRET"})
 CODE_SERVER_STOP_SECONDS = 2
 """It keeps no state, and in Dagster 1.13.27 it does not end on SIGTERM; the runs that it started do."""
@@ -45,8 +46,8 @@ def dagster_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def start_dagster(children: Children, home: Path, *, port: int) -> str:
-    """Start the three and wait until the webserver answers; returns the address of the UI."""
+def start_dagster(children: Children, home: Path, *, ui: socket.socket) -> str:
+    """Start the three and wait until the webserver answers on the socket given; returns the address of the UI."""
     code_port = free_port()
     workspace = home / "workspace.yaml"
     workspace.write_text(
@@ -60,26 +61,37 @@ def start_dagster(children: Children, home: Path, *, port: int) -> str:
     children.start("code-server", code_server, stop_seconds=CODE_SERVER_STOP_SECONDS)
     children.wait_until(lambda: accepts(code_port), what="the start of the code server")
     children.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace)])
-    children.start(
-        "webserver",
-        [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(port), "-w", str(workspace)],
-    )
-    url = f"http://{HOST}:{port}"
-    children.wait_until(lambda: _answers(f"{url}/server_info"), what="the start of the Dagster UI")
+    webserver = [sys.executable, "-m", "mx_pipeline.local.dagster_ui", str(ui.fileno()), str(workspace)]
+    children.start("webserver", webserver, hands=ui)
+    url = url_of(ui)
+    ui.close()
+    children.wait_until(lambda: answers(f"{url}/server_info"), what="the start of the Dagster UI")
     return url
 
 
-def free_port(preferred: int = 0) -> int:
-    """The preferred port where it is free, else any other."""
+def listening(preferred: int = 0) -> socket.socket:
+    """A socket that listens on the preferred port where it is free, else on any other; from now on it is taken.
+
+    A port that is only looked up can be somebody else's when the server starts, seconds later: two `up`s at once
+    chose the same (seen 2026-11-23). So the socket itself is handed to the server.
+    """
     for port in (preferred, 0):
-        with socket.socket() as taken:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                taken.bind((HOST, port))
-            except OSError:
-                continue
-            return int(taken.getsockname()[1])
+        try:
+            return socket.create_server((HOST, port), backlog=BACKLOG)
+        except OSError:
+            continue
     raise LocalFailed("this machine has no free port")
+
+
+def url_of(listens: socket.socket) -> str:
+    """Where it is reached."""
+    return f"http://{HOST}:{listens.getsockname()[1]}"
+
+
+def free_port() -> int:
+    """For a server that takes a port's number only; the kernel gives each who asks another one."""
+    with listening() as taken:
+        return int(taken.getsockname()[1])
 
 
 def accepts(port: int) -> bool:
@@ -89,7 +101,8 @@ def accepts(port: int) -> bool:
         return knock.connect_ex((HOST, port)) == 0
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Does it give a page?"""
     try:
         with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 # our own address
             return bool(answer.status == 200)

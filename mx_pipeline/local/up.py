@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from mx_pipeline.local.children import Children
-from mx_pipeline.local.dagster_parts import HOST, accepts, dagster_environment, free_port, start_dagster
+from mx_pipeline.local.dagster_parts import answers, dagster_environment, listening, start_dagster, url_of
 from mx_pipeline.local.demo_merchants import answered, ask_for_demo_syncs, make_demo_merchants
 from mx_pipeline.local.demo_report import print_report
 from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
@@ -103,31 +104,33 @@ def _everything(
             )
             postgres.create_database(EMBEDDED_DAGSTER)
         environment = {**environment, "MX_HOME": str(home)}
-        synthetic = free_port(synthetic_port)
-        synthetic_url = f"http://{HOST}:{synthetic}"
-        if is_synthetic:
-            environment = {**environment, "MX_SANDBOX_URL": synthetic_url}
+        synthetic = stack.enter_context(listening(synthetic_port)) if is_synthetic else None
+        if synthetic is not None:
+            environment = {**environment, "MX_SANDBOX_URL": url_of(synthetic)}
         settings = Settings.from_environment(environment)
         migrate(logins_of(settings))
         children = stack.enter_context(Children(home / "logs", dagster_environment(environment)))
         if only_postgres:
             yield Running(settings, children, "")
             return
-        if is_synthetic:
+        if synthetic is not None:
             _say("Synthetic MX Merchant ...")
-            _start_synthetic_mx(children, synthetic)
-            make_demo_merchants(settings, synthetic_url)
+            start_synthetic_mx(children, synthetic)
+            make_demo_merchants(settings, environment["MX_SANDBOX_URL"])
         _say("Dagster ...")
-        ui = start_dagster(children, home, port=free_port(ui_port))
+        ui = start_dagster(children, home, ui=listening(ui_port))
         children.start("worker", [_program(), "worker"], stop_seconds=WORKER_STOP_SECONDS)
         yield Running(settings, children, ui)
     _say("Stopped.")
 
 
-def _start_synthetic_mx(children: Children, port: int) -> None:
-    command = [_program(), "synthetic-mx", "--merchants", "0", "--host", HOST, "--port", str(port)]
-    children.start("synthetic-mx", command)
-    children.wait_until(lambda: accepts(port), what="the start of the synthetic MX")
+def start_synthetic_mx(children: Children, listens: socket.socket) -> None:
+    """On a socket that listens already; from then on it is the child's alone."""
+    command = [_program(), "synthetic-mx", "--merchants", "0", "--descriptor", str(listens.fileno())]
+    children.start("synthetic-mx", command, hands=listens)
+    url = url_of(listens)
+    listens.close()
+    children.wait_until(lambda: answers(f"{url}/__admin/merchants"), what="the start of the synthetic MX")
 
 
 def _program() -> str:

@@ -36,6 +36,7 @@ def demo() -> None:
 def synthetic_mx(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8100,
+    descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
     merchants: Annotated[int, typer.Option(help="How many merchants there are.", min=0, max=100_000)] = 1,
     payments: Annotated[int, typer.Option(help="How many payments each merchant has.", min=0)] = 1_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same merchants.")] = 1,
@@ -43,5 +44,11 @@ def synthetic_mx(
 ) -> None:
     """Run the synthetic MX Merchant alone until Ctrl-C; it prints its address and its merchants' keys."""
     local_room("synthetic").serve_synthetic_mx(
-        host=host, port=port, merchants=merchants, payments=payments, seed=seed, latency_ms=latency_ms
+        host=host,
+        port=port,
+        descriptor=descriptor,
+        merchants=merchants,
+        payments=payments,
+        seed=seed,
+        latency_ms=latency_ms,
     )

@@ -4,6 +4,7 @@ The server on a real port: one ASGI app with two doors, run until a signal comes
 
 import logging
 import signal
+import socket
 from datetime import date
 from types import FrameType
 from typing import Any, Final
@@ -25,6 +26,7 @@ DEMO_TIMEZONES: Final = (
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than any pause of a polite client, so that an idle connection is not cut under its next request."""
 SHUTDOWN_SECONDS: Final = 3
+BACKLOG: Final = 2_048
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def config_for(world: World, *, host: str, port: int) -> uvicorn.Config:
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        backlog=2_048,
+        backlog=BACKLOG,
     )
 
 
@@ -101,8 +103,9 @@ def serve(
     as_of: date = DEFAULT_AS_OF,
     days: int = DEFAULT_DAYS,
     latency_ms: float = 0,
+    listens: socket.socket | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then return."""
+    """Serve until SIGTERM or SIGINT, then return; on the socket given, or on the address."""
     world = World()
     world.behave(latency_ms=latency_ms)
     add_demo_merchants(world, merchants, payments=payments, seed=seed, as_of=as_of, days=days)
@@ -110,7 +113,7 @@ def serve(
     # uvicorn closes on a signal, then raises it again for whoever had the handler before: nobody, here.
     before = {number: signal.signal(number, _already_closed) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        uvicorn.Server(config_for(world, host=host, port=port)).run()
+        uvicorn.Server(config_for(world, host=host, port=port)).run(None if listens is None else [listens])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
