@@ -66,6 +66,7 @@ class InvoiceFlight:
             return
         self._flight = self._flight or INVOICE_PAGES.flight(self._work)
         self._flight.ask(fresh)
+        self._work.progress.expects_more(Phase.INVOICE_DETAILS, len(fresh))
 
     def land(self, *, keep: bool) -> None:
         """Ask for nothing more; what is in flight comes, and is kept if it may be."""

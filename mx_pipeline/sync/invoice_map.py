@@ -51,6 +51,7 @@ def _walk(
     """`invoices`: where the list is read to its end, they are asked for meanwhile."""
     to_end = invoices is not None
     older_than = work.observed_at(time.monotonic()) - LOOK_BACK
+    work.invoices.sought = frozenset(() if to_end or is_due else wanted)
     for page, merged in walk(work, INVOICES, _ask(work), standing, to_end=to_end):
         if invoices is not None and not page.is_last:
             invoices.after_page(page)

@@ -78,15 +78,18 @@ class ListStream(Generic[R]):
             if is_walk:
                 position = {"position": page.offset + page.received, "record_count": page.record_count}
                 tenant.run("sync", "keep_position", stream=self.stream, run_id=work.run_id, **position)
+            work.keep_progress(tenant, self.phase, done=work.progress.done.get(self.phase, 0) + came)
             return landed.merged, refused
 
+        read = self.read(work)
+        came = _came(work, self.phase, read, page, pages.record_count)
         merged, refused = work.commit(write)
+        work.progress.add(self.phase, came)
         work.count_refused(refused)
         note_statuses(work, page.records)
         work.add(self.phase, merged)
         for note in page.notes:
             work.note(note)
-        read = self.read(work)
         read.met.add([record.mx_id for record in page.records])
         read.refused.add([record.mx_id for record in page.refused if record.mx_id is not None])
         read.total += sum((record.money for record in page.records), Decimal(0))
@@ -119,6 +122,23 @@ class ListStream(Generic[R]):
                 release_nameless(tenant, self.stream, run_id=work.run_id)
 
         work.commit(close)
+
+
+def _came(work: Work, phase: Phase, read: ListRead, page: Page[R], record_count: int | None) -> int:
+    """How far the page brings its phase, towards what is known of the phase's end."""
+    match work.order.mode:
+        case "latest" if phase is Phase.PAYMENTS:
+            most = work.order.latest or 0
+            work.progress.expects(phase, min(most, record_count) if record_count is not None else most)
+        case _ if read.sought:
+            work.progress.expects(phase, len(read.sought))
+            numbers = {record.invoice_number for record in page.records if isinstance(record, Invoice)}
+            return len(read.sought & numbers)
+        case "full":
+            work.progress.expects(phase, record_count)
+        case _:
+            work.progress.expects(phase, None)
+    return len(page.records) + len(page.refused)
 
 
 PAYMENTS = ListStream[Payment]("payments", Phase.PAYMENTS, load_payments, lambda work: work.payments)

@@ -149,7 +149,7 @@ def _end(work: Work, report: SyncReport) -> None:
 
     def write(tenant: Tenant) -> None:
         work.keep_calls(tenant)
-        _finish(tenant, work.run_id, report)
+        _finish(tenant, work, report)
         tenant.run(
             "sync",
             "keep_outcome",
@@ -164,12 +164,13 @@ def _end(work: Work, report: SyncReport) -> None:
         work.commit(write, closes=True)
 
 
-def _finish(tenant: Tenant, run_id: int, report: SyncReport) -> None:
+def _finish(tenant: Tenant, work: Work, report: SyncReport) -> None:
     tenant.run(
         "sync",
         "finish_run",
-        run_id=run_id,
+        run_id=work.run_id,
         outcome=report.outcome,
         message=report.message,
         stats=json(dict(report.stats)),
+        progress=work.progress.as_json(),
     )

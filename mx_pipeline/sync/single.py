@@ -41,7 +41,10 @@ class SingleStream(Generic[D]):
     def read(self, work: Work, ids: Sequence[int], phase: Phase) -> None:
         """Ask for each once, as part of that phase."""
         flight = self.flight(work)
-        flight.ask(self.worth_asking(work, ids))
+        asked = self.worth_asking(work, ids)
+        flight.ask(asked)
+        if phase is Phase.INVOICE_DETAILS:
+            work.progress.expects_more(phase, len(asked))
         self.write_all(work, to_the_end(flight), phase)
 
     def flight(self, work: Work) -> Flight[D]:
@@ -76,12 +79,16 @@ class SingleStream(Generic[D]):
         # What is in flight ends before the error of a write goes on: nobody calls MX for a sync that is over.
         with closing(batches):
             for batch in batches:
-                merged, refused = self._write(work, batch)
+                merged, refused = self._write(work, batch, phase)
+                if phase is Phase.INVOICE_DETAILS:
+                    work.progress.add(phase, len(batch))
                 work.add(phase, merged)
                 work.count_refused(refused)
                 work.details[self.stream] += len(batch)
 
-    def _write(self, work: Work, batch: Sequence[Fetched[D]]) -> tuple[Merged, list[RefusedRecord]]:
+    def _write(
+        self, work: Work, batch: Sequence[Fetched[D]], phase: Phase
+    ) -> tuple[Merged, list[RefusedRecord]]:
         unread = [one.answer for one in batch if isinstance(one.answer, RefusedRecord)]
         details = [
             (one.answer, work.observed_at(one.sent_at))
@@ -102,6 +109,8 @@ class SingleStream(Generic[D]):
                 release(tenant, self.stream, [detail.mx_id for detail, _ in details])
             set_aside(tenant, refused, run_id=work.run_id)
             mark_vanished(tenant, self.stream, refused)
+            if phase is Phase.INVOICE_DETAILS:
+                work.keep_progress(tenant, phase, done=work.progress.done.get(phase, 0) + len(batch))
             return landed.merged, refused
 
         try:

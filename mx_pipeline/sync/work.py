@@ -19,6 +19,7 @@ from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import RefusedRecord
 from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
+from mx_pipeline.sync.progress import Progress
 from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.deriving import PaymentIds
@@ -88,6 +89,8 @@ class ListRead:
     """An earlier walk's pages were not read again, so this one alone has not met every record."""
     is_twice_the_same: bool = False
     """Two complete reads met the same records, whatever recordCount says."""
+    sought: frozenset[int] = frozenset()
+    """Invoice numbers for which the list is read, where it is not read for its own sake."""
     has_older_row: bool = False
     """A range is proven by a row beyond it, or by the list's own end."""
 
@@ -128,6 +131,7 @@ class Work:
     """Its whole patience was spent once; what is left to write is tried once."""
     certificates: list[Certificate] = field(default_factory=list[Certificate])
     phases_done: dict[Phase, dict[str, Stat]] = field(default_factory=dict[Phase, dict[str, Stat]])
+    progress: Progress = field(default_factory=Progress)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     stop: StopSign = field(default_factory=StopSign)
@@ -167,7 +171,10 @@ class Work:
     @contextmanager
     def phase(self, phase: Phase) -> Generator[None]:
         """Run one phase, if it was ordered, and keep what it did; `phases_done` has it only when it ended well."""
-        self.commit(lambda tenant: tenant.run("sync", "enter_phase", run_id=self.run_id, phase=phase.value))
+        entered = {"run_id": self.run_id, "phase": phase.value}
+        self.commit(
+            lambda tenant: tenant.run("sync", "enter_phase", **entered, progress=self.progress.as_json())
+        )
         calls, early, began = self.calls.total, self.calls.to("invoice_detail"), time.monotonic()
         self.merged.setdefault(phase, Merged())
         yield
@@ -179,6 +186,7 @@ class Work:
             calls -= self.early_details
         elif phase is Phase.INVOICE_DETAILS:
             calls += self.early_details
+        self.progress.ended(phase)
         self.seconds[phase.value] = round(time.monotonic() - began, 3)
         self.phases_done[phase] = {
             "inserted": merged.inserted,
@@ -207,6 +215,12 @@ class Work:
     def add(self, phase: Phase, merged: Merged) -> None:
         """Count what a merge changed; details may come before their phase does."""
         self.merged[phase] = self.merged.get(phase, Merged()) + merged
+
+    def keep_progress(self, tenant: Tenant, phase: Phase, *, done: int) -> None:
+        """In the transaction of the rows that it counts: how many there are now, with those of that transaction."""
+        if self.progress.is_worth_telling(phase, done):
+            told = self.progress.as_json(phase, done)
+            tenant.run("sync", "keep_progress", run_id=self.run_id, progress=told)
 
     def count_refused(self, refused: Sequence[RefusedRecord]) -> None:
         """Count what a committed page had to set aside."""

@@ -997,6 +997,7 @@ CREATE TABLE mx.sync_runs (
     started_at      timestamptz NOT NULL DEFAULT now(),
     finished_at     timestamptz,
     resumes_at      timestamptz, -- where it was rate_limited
+    progress        jsonb NOT NULL DEFAULT '{}', -- by phase: what is committed, of what there is to do
     PRIMARY KEY (merchant_id, run_id),
     FOREIGN KEY (merchant_id, request_id) REFERENCES mx.sync_requests
 );

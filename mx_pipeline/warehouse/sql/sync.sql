@@ -4,11 +4,20 @@ VALUES (:merchant_id, :request_id, :dagster_run_id, :mode, CAST(:parameters AS j
 RETURNING run_id
 
 -- name: enter_phase
-UPDATE mx.sync_runs SET phase = :phase WHERE merchant_id = :merchant_id AND run_id = :run_id
+UPDATE mx.sync_runs
+   SET phase = :phase, progress = CAST(:progress AS jsonb)
+ WHERE merchant_id = :merchant_id AND run_id = :run_id
+
+-- name: keep_progress
+-- In the transaction of the rows that it counts.
+UPDATE mx.sync_runs
+   SET progress = CAST(:progress AS jsonb)
+ WHERE merchant_id = :merchant_id AND run_id = :run_id
 
 -- name: finish_run
 UPDATE mx.sync_runs
-   SET finished_at = now(), outcome = :outcome, message = :message, stats = CAST(:stats AS jsonb), phase = NULL
+   SET finished_at = now(), outcome = :outcome, message = :message, stats = CAST(:stats AS jsonb), phase = NULL,
+       progress = CAST(:progress AS jsonb)
  WHERE merchant_id = :merchant_id AND run_id = :run_id
 
 -- name: give_up_run
