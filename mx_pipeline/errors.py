@@ -27,8 +27,11 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x SyncInterrupted          this process must end; another one goes on
   x MerchantBusy             another sync of this merchant is under way
   x AccessDenied             this person may not do this here, or is not who they say
+    + NotSignedIn              ... until they say who they are
+  x TooManyRequests          this caller asks faster than anybody may; `retry_after_seconds` says when again
   x UnknownMerchant          no such tenant, or it is not active
   x UnknownPayment           no such payment is stored here
+  x UnknownRequest           no such sync request, or it is another merchant's
   x BadInput                 what was asked cannot be done as asked; the message says what to type
   x BadSettings              an environment variable is missing or wrong
   x SealBroken               a sealed secret does not open with these keys for this merchant
@@ -202,6 +205,23 @@ class AccessDenied(MxPipelineError):
     code = "access_denied"
 
 
+class NotSignedIn(AccessDenied):
+    """Who asks has not said who they are, or in a way that does not hold."""
+
+    code = "not_signed_in"
+
+
+class TooManyRequests(MxPipelineError):
+    """This caller asks faster than anybody may."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        """`retry_after_seconds`: when it will be answered again."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class UnknownMerchant(MxPipelineError):
     """No such tenant, or it is not active."""
 
@@ -212,6 +232,12 @@ class UnknownPayment(MxPipelineError):
     """No such payment is stored here, for this merchant or for any."""
 
     code = "unknown_payment"
+
+
+class UnknownRequest(MxPipelineError):
+    """No such sync request is here, or it is not this merchant's."""
+
+    code = "unknown_request"
 
 
 class BadInput(MxPipelineError):

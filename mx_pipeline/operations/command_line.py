@@ -19,6 +19,7 @@ from mx_pipeline.operations import (
     merchant_commands,
     migrate_command,
     quarantine_commands,
+    serve_command,
     sql_login_commands,
     status_command,
     sync_command,
@@ -61,6 +62,7 @@ users.add_typer(sql_login_commands.app, name="sql-login")
 app.add_typer(users, name="users")
 app.add_typer(access_commands.app, name="access")
 app.command("up")(local_commands.up)
+app.command("serve")(serve_command.serve)
 app.command("worker")(local_commands.worker)
 app.command("demo")(local_commands.demo)
 app.command("synthetic-mx")(local_commands.synthetic_mx)

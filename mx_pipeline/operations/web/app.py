@@ -1,0 +1,49 @@
+"""Puts the HTTP door together: one router per file, one layer around all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from mx_pipeline.operations.web import health
+from mx_pipeline.operations.web.door import Door
+from mx_pipeline.operations.web.office import Office
+from mx_pipeline.operations.web.problems import answer_with_problems
+from mx_pipeline.operations.web.web_settings import WebSettings
+from mx_pipeline.settings import Settings
+
+THREADS = 12
+"""For routes that ask the warehouse: fewer than it has connections, so that no thread waits for one. Webhooks and
+whatever waits long bring a limiter of their own."""
+
+
+def create_app(settings: Settings, web: WebSettings) -> FastAPI:
+    """The application; it connects on first use. Raises BadSettings."""
+    office = Office.of(settings, web)
+
+    @asynccontextmanager
+    async def open_hours(_: FastAPI) -> AsyncGenerator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        try:
+            yield
+        finally:
+            office.close()
+
+    app = FastAPI(
+        title="mx_pipeline",
+        version=version("mx_pipeline"),
+        summary="Asks for syncs of clinics' MX Merchant payments and invoices, and shows what is stored.",
+        lifespan=open_hours,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.office = office
+    answer_with_problems(app)
+    app.add_middleware(Door, web=web)
+    app.include_router(health.router)
+    return app
