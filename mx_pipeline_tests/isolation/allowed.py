@@ -12,7 +12,9 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("a table without a tenant", "mx.permission_implications"): "which permission contains which; no data",
     ("a table without a tenant", "mx.role_gives"): "who may give which role, the same everywhere; no data",
     ("a table without a tenant", "mx.user_tokens"): "a person's, who may be at several merchants; hashes only",
+    ("a table without a tenant", "mx.user_sessions"): "the same",
     ("a table without a tenant that a role may touch", "mx.users for mx_app"): "the same",
+    ("a table without a tenant that a role may touch", "mx.user_sessions for mx_app"): "the same",
     ("a table without a tenant that a role may touch", "mx.user_tokens for mx_app"): "the same",
     ("a table without a tenant that a role may touch", "mx.role_permissions for mx_app"): "the same",
     ("a table without a tenant that a role may touch", "mx.permission_implications for mx_app"): "the same",
@@ -55,7 +57,8 @@ ALLOWED: dict[tuple[str, str], str] = {
         ("a function with its owner's rights", f"mx.{function}"):
             "for who is nobody yet: says whose secret this is, to whoever has it"
         for function in (
-            "token_presented(uuid)", "token_used(uuid)", "person_of_subject(text,text,text)",
+            "token_presented(uuid)", "token_used(uuid)", "session_presented(uuid)", "session_used(uuid)",
+            "person_of_subject(text,text,text)",
             "invitation_presented(uuid)", "accept_invitation(uuid,bytea)",
         )
     },

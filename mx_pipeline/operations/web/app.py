@@ -9,7 +9,8 @@ from importlib.metadata import version
 from anyio import to_thread
 from fastapi import FastAPI
 
-from mx_pipeline.operations.web import health
+from mx_pipeline.operations.web import health, signin
+from mx_pipeline.operations.web.documenting import documented
 from mx_pipeline.operations.web.door import Door
 from mx_pipeline.operations.web.office import Office
 from mx_pipeline.operations.web.problems import answer_with_problems
@@ -45,5 +46,7 @@ def create_app(settings: Settings, web: WebSettings) -> FastAPI:
     app.state.office = office
     answer_with_problems(app)
     app.add_middleware(Door, web=web)
-    app.include_router(health.router)
+    for router in (health.router, signin.router):
+        app.include_router(router)
+    app.openapi = lambda: documented(app)
     return app

@@ -356,6 +356,20 @@ CREATE TABLE mx.user_tokens (
 );
 CREATE INDEX user_tokens_by_user ON mx.user_tokens (user_id);
 
+-- A browser's session: kept is the SHA-256 of the 256 random bits in its cookie. One that was opened with a token ends
+-- with that token.
+CREATE TABLE mx.user_sessions (
+    id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id      uuid NOT NULL REFERENCES mx.users,
+    secret_hash  bytea NOT NULL CHECK (octet_length(secret_hash) = 32),
+    token_id     uuid REFERENCES mx.user_tokens,
+    opened_at    timestamptz NOT NULL DEFAULT now(),
+    used_at      timestamptz NOT NULL DEFAULT now(),
+    expires_at   timestamptz NOT NULL,
+    ended_at     timestamptz
+);
+CREATE INDEX user_sessions_by_user ON mx.user_sessions (user_id);
+
 -- A role that waits for the person to come with the secret that they were sent.
 CREATE TABLE mx.invitations (
     merchant_id    bigint NOT NULL REFERENCES mx.mx_merchant_configs,
@@ -392,6 +406,31 @@ CREATE FUNCTION mx.token_used(token uuid) RETURNS void
        SET last_used_at = statement_timestamp()
      WHERE kept.id = token
        AND coalesce(kept.last_used_at < statement_timestamp() - interval '1 minute', true)
+$$;
+
+-- What is known of a session; whoever asks has its cookie, and is not yet anybody. Over after 15 minutes without a call.
+CREATE FUNCTION mx.session_presented(session uuid)
+    RETURNS TABLE (secret_hash bytea, user_id uuid, is_active boolean, is_over boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, mx, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT kept.secret_hash, kept.user_id, person.is_active,
+           kept.ended_at IS NOT NULL
+           OR kept.expires_at <= statement_timestamp()
+           OR kept.used_at <= statement_timestamp() - interval '15 minutes'
+           OR coalesce(token.revoked_at IS NOT NULL OR token.expires_at <= statement_timestamp(), false)
+      FROM mx.user_sessions AS kept
+      JOIN mx.users AS person ON person.id = kept.user_id
+      LEFT JOIN mx.user_tokens AS token ON token.id = kept.token_id
+     WHERE kept.id = session;
+END $$;
+
+-- Twice a minute is often enough to tell when it was last used.
+CREATE FUNCTION mx.session_used(session uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mx, pg_temp AS $$
+    UPDATE mx.user_sessions AS kept
+       SET used_at = statement_timestamp()
+     WHERE kept.id = session AND kept.used_at < statement_timestamp() - interval '30 seconds'
 $$;
 
 -- The person whom an issuer means. Known by its subject; the first time by an address that the issuer has
@@ -1683,6 +1722,10 @@ GRANT SELECT, INSERT, UPDATE ON mx.users, mx.user_tenant_permissions TO mx_app;
 GRANT SELECT ON mx.role_permissions, mx.permission_implications, mx.role_gives TO mx_app;
 GRANT SELECT (id, user_id, issued_by, created_at, expires_at, revoked_at, last_used_at) ON mx.user_tokens TO mx_app;
 GRANT INSERT, UPDATE (revoked_at) ON mx.user_tokens TO mx_app;
+GRANT SELECT (id, user_id, token_id, opened_at, used_at, expires_at, ended_at) ON mx.user_sessions TO mx_app;
+GRANT INSERT, DELETE, UPDATE (ended_at) ON mx.user_sessions TO mx_app;
+GRANT SELECT ON mx.user_sessions TO mx_backup;
+GRANT EXECUTE ON FUNCTION mx.session_presented(uuid), mx.session_used(uuid) TO mx_app;
 GRANT SELECT (merchant_id, invitation_id, email, role, invited_by, created_at, expires_at, accepted_by, accepted_at)
     ON mx.invitations TO mx_app;
 GRANT INSERT ON mx.invitations TO mx_app;
@@ -1824,6 +1867,19 @@ CREATE POLICY app_issues ON mx.user_tokens FOR INSERT TO mx_app
     WITH CHECK ((SELECT mx.role_at(NULL)) IN ('operator', 'super_admin'));
 CREATE POLICY app_revokes ON mx.user_tokens FOR UPDATE TO mx_app
     USING (user_id::text = (SELECT mx.current_person()) OR (SELECT mx.role_at(NULL)) IN ('operator', 'super_admin'));
+
+ALTER TABLE mx.user_sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE mx.user_sessions FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_migrates ON mx.user_sessions TO mx_owner USING (true) WITH CHECK (true);
+CREATE POLICY backup_reads ON mx.user_sessions FOR SELECT TO mx_backup USING (true);
+CREATE POLICY app_sees_own ON mx.user_sessions FOR SELECT TO mx_app
+    USING (user_id::text = (SELECT mx.current_person()) OR (SELECT mx.role_at(NULL)) IN ('operator', 'super_admin'));
+CREATE POLICY app_opens_own ON mx.user_sessions FOR INSERT TO mx_app
+    WITH CHECK (user_id::text = (SELECT mx.current_person()));
+CREATE POLICY app_ends ON mx.user_sessions FOR UPDATE TO mx_app
+    USING (user_id::text = (SELECT mx.current_person()) OR (SELECT mx.role_at(NULL)) IN ('operator', 'super_admin'));
+CREATE POLICY app_forgets_own ON mx.user_sessions FOR DELETE TO mx_app
+    USING (user_id::text = (SELECT mx.current_person()));
 
 ALTER TABLE mx.invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE mx.invitations FORCE ROW LEVEL SECURITY;
