@@ -79,7 +79,12 @@ def purchases_as_sent(lines: object) -> tuple[dict[str, Json], ...]:
 
 def known_keys_of(lines: Iterable[dict[str, Json]]) -> tuple[dict[str, Json], ...]:
     """The same for lines in which nothing is to be replaced or refused."""
-    return tuple({key: line[key] for key in line if key in PURCHASE_KEYS_KEPT} for line in lines)
+    return tuple(
+        line
+        if line.keys() <= PURCHASE_KEYS_KEPT
+        else {key: line[key] for key in line if key in PURCHASE_KEYS_KEPT}
+        for line in lines
+    )
 
 
 def _value(value: object, field: Field, drift: Drift, path: str) -> object:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import msgspec
@@ -20,13 +19,15 @@ from mx_pipeline.mx_api.card_numbers import is_within, masked_within, may_be_in
 from mx_pipeline.mx_api.careful import Tree, convert, known_keys_of, parse, purchases_as_sent
 from mx_pipeline.mx_api.drift import Drift
 from mx_pipeline.mx_api.envelope import parsed
+from mx_pipeline.mx_api.number_texts import NumberTexts
 from mx_pipeline.mx_api.shapes import Shape, shape_of
-from mx_pipeline.mx_api.soundness import LooseNumbers, Soundness
+from mx_pipeline.mx_api.soundness import Soundness
 from mx_pipeline.mx_api.values import CannotTakeIn, whole
-from mx_pipeline.records import Invoice, InvoiceDetail, Json, Payment, PaymentDetail, RefusedRecord
+from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
 
 if TYPE_CHECKING:
     from mx_pipeline.mx_api.answers import Answer, Asked
+    from mx_pipeline.mx_api.number_texts import Lines
 
 logger = logging.getLogger(__name__)
 
@@ -35,30 +36,15 @@ R = TypeVar("R", Payment, PaymentDetail, Invoice, InvoiceDetail)
 NOT_TYPED = (ValueError, TypeError, ArithmeticError, RecursionError)
 """What msgspec raises for a record that it cannot type (its own errors are ValueErrors), and Decimal for an sNaN."""
 KEYS_QUOTED_AT_MOST = 100
-DECIMAL_EXPONENT_AT_MOST = 30
 LOOKED_INTO_EVERY = 100
 """One record in so many is compared with what was recorded of the vendor: 40 µs each, seen as drift."""
 
 
-class _Lines(msgspec.Struct):
-    purchases: list[dict[str, Json]] | None = None
-
-
-def _decimal(text: str) -> Decimal:
-    number = Decimal(text)
-    if abs(number.adjusted()) > DECIMAL_EXPONENT_AT_MOST:
-        raise ValueError("out of range")
-    return number
-
-
 @functools.cache
-def _checks_of(record_type: type[msgspec.Struct]) -> tuple[Shape, Soundness, LooseNumbers]:
+def _checks_of(record_type: type[msgspec.Struct]) -> tuple[Shape, Soundness, NumberTexts]:
     """Shared by all clients: there may be thousands."""
     shape = shape_of(record_type)
-    return shape, Soundness(shape), LooseNumbers(shape)
-
-
-_lines = msgspec.json.Decoder(_Lines, float_hook=_decimal)
+    return shape, Soundness(shape), NumberTexts(shape)
 
 
 class Decoding(Generic[R]):
@@ -73,7 +59,7 @@ class Decoding(Generic[R]):
         self._merchant_id = merchant_id
         self._keys_sent_once = tuple(f'"{key}"'.encode() for key in keys_sent_once)
         self._typed = msgspec.json.Decoder(record_type)
-        self._shape, self._soundness, self._loose_numbers = _checks_of(record_type)
+        self._shape, self._soundness, self._number_texts = _checks_of(record_type)
         self.drift = Drift()
         self._decoded = 0
         self._has_purchases: bool = issubclass(record_type, InvoiceDetail)
@@ -125,30 +111,30 @@ class Decoding(Generic[R]):
             if not self._soundness.passes(record) or record.merchant_id not in (None, self._merchant_id):
                 return None
             has_escapes = b"\\" in raw
-            if (has_escapes and b"\\u0000" in raw) or self._loose_numbers.may_be_in(
-                raw, has_escapes=has_escapes
-            ):
+            if has_escapes and b"\\u0000" in raw:
+                return None
+            lines = self._number_texts.lines_if_sound(raw)
+            if lines is None:
                 return None
             for key in self._keys_sent_once:
                 if raw.count(key) > 1:
                     return None
             self._soundness.drop_empty_texts(record)
             if self._has_purchases:
-                self._keep_lines(record, raw)
-            if has_escapes or may_be_in(raw, _ids_in(record)):
+                self._keep_lines(record, raw, lines, has_escapes=has_escapes)
+                self._mask_card_numbers(record)
+            elif has_escapes or may_be_in(raw, id_of(record)):
                 self._mask_card_numbers(record)
         except NOT_TYPED:
             return None
         return record
 
-    def _keep_lines(self, record: R, raw: bytes) -> None:
+    def _keep_lines(self, record: R, raw: bytes, lines: Lines, *, has_escapes: bool) -> None:
         """Each line and the invoice have one total; more means that a line has two."""
-        assert isinstance(record, InvoiceDetail)
-        lines = _lines.decode(raw).purchases or []
         if raw.count(b'"totalAmount"') > len(lines) + 1:
             raise CannotTakeIn("purchases: may have a key twice")
-        # Without an escape there is nothing that Postgres could not store, and `_decimal` has seen the numbers.
-        as_sent = purchases_as_sent(lines) if b"\\u" in raw else known_keys_of(lines)
+        # Without an escape there is nothing that Postgres could not store, and the numbers have been looked at.
+        as_sent = purchases_as_sent(lines) if has_escapes else known_keys_of(lines)
         msgspec.structs.force_setattr(record, "purchases_as_sent", as_sent)
 
     def _mask_card_numbers(self, record: R) -> None:
@@ -185,13 +171,6 @@ class Decoding(Generic[R]):
         return RefusedRecord(
             stream=self.stream, mx_id=mx_id, reason=reason, keys=tuple(keys)[:KEYS_QUOTED_AT_MOST]
         )
-
-
-def _ids_in(record: Payment | Invoice) -> tuple[int, ...]:
-    """Its own, and those of the payments that an invoice names, which are long numbers."""
-    if isinstance(record, InvoiceDetail):
-        return (record.invoice_id, *(payment.payment_id for payment in record.payments))
-    return (id_of(record),)
 
 
 def id_of(record: Payment | Invoice) -> int:

@@ -20,6 +20,7 @@ EXACT = Context(prec=40)
 """Of our own, so that a thread's changed decimal context cannot let an amount through or stop it."""
 RATE_DIGITS_AT_MOST = 60
 """28 are seen; beyond 60 a rate is no rate."""
+DECIMAL_EXPONENT_AT_MOST = 30
 YEARS = range(1990, 2201)
 NO_DATE = "0001-01-01"
 """How .NET writes a date that was never set (`mx_api.md` 5.2)."""
@@ -71,6 +72,14 @@ def rate(value: object, path: str) -> Decimal:
     if not -MONEY_BELOW < number < MONEY_BELOW or len(str(number)) > RATE_DIGITS_AT_MOST:
         raise CannotTakeIn(f"{path}: has too many digits")
     return number or Decimal(0)
+
+
+def decimal_in_range(text: str) -> Decimal:
+    """A JSON number of a product line, exact. Raises ValueError."""
+    number = Decimal(text)
+    if abs(number.adjusted()) > DECIMAL_EXPONENT_AT_MOST:
+        raise ValueError("out of range")
+    return number
 
 
 def _number(value: object, path: str) -> Decimal:

@@ -40,6 +40,7 @@ from mx_pipeline_tests.mx_api.samples import (
 from mx_pipeline_tests.mx_api.vendor import Vendor, a_page, a_reply
 
 PAYMENTS = Decoding(Payment, stream="payments", merchant_id=OURS, keys_sent_once=("id", "amount", "status"))
+INVOICES = Decoding(InvoiceDetail, stream="invoice_details", merchant_id=OURS, keys_sent_once=())
 
 
 def taken_in(record: dict[str, Any] | bytes) -> Payment | RefusedRecord:
@@ -547,6 +548,21 @@ def test_the_fast_way_takes_only_what_the_careful_way_takes_and_reads_it_the_sam
 
     if fast is not None:
         assert fast == PAYMENTS._carefully(parse(raw))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*an_invoice_detail()]), JSON_VALUES, max_size=2),
+    st.dictionaries(st.sampled_from([*a_purchase(), "secret"]), JSON_VALUES, max_size=3),
+)
+def test_the_fast_way_reads_an_invoice_and_its_lines_as_the_careful_way_does(changes, line):
+    tree = an_invoice_detail(**{"purchases": [a_purchase(), a_purchase(2, **line)], **changes})
+    raw = json.dumps(tree, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+    fast = INVOICES._fast(raw)
+
+    if fast is not None:
+        assert fast == INVOICES._carefully(parse(raw))
 
 
 def test_the_fast_way_is_the_usual_one():
