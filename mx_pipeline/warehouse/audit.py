@@ -51,6 +51,7 @@ Action: TypeAlias = Literal[
     "quarantine.replayed",
     "webhook.added",
     "webhook.removed",
+    "webhook.rejected",
     "backup.made",
     "backup.restored",
 ]

@@ -17,7 +17,9 @@ APP_ROLE = "mx_app"
 DISPATCHER_ROLE = "mx_dispatcher"
 AUDITOR_ROLE = "mx_auditor"
 BACKUP_ROLE = "mx_backup"
-LOGIN_ROLES = (LOADER_ROLE, APP_ROLE, DISPATCHER_ROLE, AUDITOR_ROLE, BACKUP_ROLE)
+INBOX_ROLE = "mx_inbox"
+"""Hears MX: it can have a notification kept, and nothing else."""
+LOGIN_ROLES = (LOADER_ROLE, APP_ROLE, DISPATCHER_ROLE, AUDITOR_ROLE, BACKUP_ROLE, INBOX_ROLE)
 
 ANALYST_ROLE = "mx_analyst"
 INVESTOR_ROLE = "mx_investor"

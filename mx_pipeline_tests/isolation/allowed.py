@@ -11,6 +11,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("a table without a tenant", "mx.role_permissions"): "what each role allows, the same everywhere; no data",
     ("a table without a tenant", "mx.permission_implications"): "which permission contains which; no data",
     ("a table without a tenant", "mx.role_gives"): "who may give which role, the same everywhere; no data",
+    ("a table without a tenant", "mx.webhook_strangers"): "how many came with a key that nobody has; no data",
+    ("a table without a tenant that a role may touch", "mx.webhook_strangers for mx_dispatcher"): "the same",
     ("a table without a tenant", "mx.user_tokens"): "a person's, who may be at several merchants; hashes only",
     ("a table without a tenant", "mx.user_sessions"): "the same",
     ("a table without a tenant that a role may touch", "mx.users for mx_app"): "the same",
@@ -62,6 +64,9 @@ ALLOWED: dict[tuple[str, str], str] = {
             "invitation_presented(uuid)", "accept_invitation(uuid,bytea)",
         )
     },
+    ("a function with its owner's rights", "mx.receive_webhooks(jsonb)"):
+        "whose key is in the address that MX rings at; keeps what it names there, and tells which keys are good",
+    ("a function with its owner's rights", "mx.count_webhook_strangers(bigint)"): "counts, and tells nothing",
     ("a function with its owner's rights", "mx.people_at(bigint)"):
         "super admins, too, can see a merchant's data, and whoever manages its people has to know",
     ("a tenant table whose rows no migration could change", "mx.audit_log"):
@@ -73,7 +78,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     **{
         ("a tenant table that does not restrict a role to its merchant", f"mx.{table} for mx_dispatcher"):
             "it sees who waits, who works and how fresh everyone is, closes what a dead worker left, and sees no data"
-        for table in ("mx_merchant_configs", "sync_requests", "sync_runs", "sync_state", "sync_leases")
+        for table in ("mx_merchant_configs", "sync_requests", "sync_runs", "sync_state", "sync_leases",
+                      "webhook_inbox", "webhook_subscriptions")
     },
 }  # fmt: skip
 
@@ -85,6 +91,8 @@ SEES_EVERYONE: dict[str, dict[str, frozenset[str]]] = {
         "sync_runs": frozenset({"SELECT", "UPDATE"}),
         "sync_leases": frozenset({"SELECT"}),
         "sync_state": frozenset({"SELECT"}),
+        "webhook_inbox": frozenset({"SELECT"}),
+        "webhook_subscriptions": frozenset({"SELECT"}),
     },
 }
 """Roles that work for all merchants: where, and what they may do there. The backup reads everything besides."""

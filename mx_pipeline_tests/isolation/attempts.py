@@ -61,7 +61,8 @@ class Attacker:
         except psycopg2.Error as error:
             return str(error.pgcode)
         finally:
-            self.cursor.execute("ROLLBACK TO SAVEPOINT attempt")
+            # Released too: they would pile up, each with a lock of its own.
+            self.cursor.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
 
 
 def relations(cursor: Any) -> dict[str, list[str]]:

@@ -130,5 +130,6 @@ def test_s11_only_the_loader_reads_a_sealed_key_and_only_of_its_merchant(filled:
             seen[role] = attempt(EVERY_SECRET)
 
     assert seen == {
-        "mx_loader": 1, "mx_app": REFUSED, "mx_dispatcher": REFUSED, "mx_auditor": REFUSED, "mx_backup": 2
+        "mx_loader": 1, "mx_app": REFUSED, "mx_dispatcher": REFUSED, "mx_auditor": REFUSED, "mx_backup": 2,
+        "mx_inbox": REFUSED,
     }  # fmt: skip

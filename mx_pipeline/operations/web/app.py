@@ -12,10 +12,14 @@ from fastapi import FastAPI
 from mx_pipeline.operations.web import health, signin
 from mx_pipeline.operations.web.documenting import documented
 from mx_pipeline.operations.web.door import Door
+from mx_pipeline.operations.web.inbox_writer import InboxWriter
 from mx_pipeline.operations.web.office import Office
 from mx_pipeline.operations.web.problems import answer_with_problems
 from mx_pipeline.operations.web.web_settings import WebSettings
+from mx_pipeline.operations.web.webhooks import Webhooks
 from mx_pipeline.settings import Settings
+from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.logins import INBOX_ROLE, logins_of
 
 THREADS = 12
 """For routes that ask the warehouse: fewer than it has connections, so that no thread waits for one. Webhooks and
@@ -25,6 +29,7 @@ whatever waits long bring a limiter of their own."""
 def create_app(settings: Settings, web: WebSettings) -> FastAPI:
     """The application; it connects on first use. Raises BadSettings."""
     office = Office.of(settings, web)
+    writer = InboxWriter(Warehouse(logins_of(settings), INBOX_ROLE, patience_seconds=0))
 
     @asynccontextmanager
     async def open_hours(_: FastAPI) -> AsyncGenerator[None]:
@@ -32,6 +37,7 @@ def create_app(settings: Settings, web: WebSettings) -> FastAPI:
         try:
             yield
         finally:
+            await writer.close()
             office.close()
 
     app = FastAPI(
@@ -46,6 +52,7 @@ def create_app(settings: Settings, web: WebSettings) -> FastAPI:
     app.state.office = office
     answer_with_problems(app)
     app.add_middleware(Door, web=web)
+    app.add_middleware(Webhooks, writer=writer)
     for router in (health.router, signin.router):
         app.include_router(router)
     app.openapi = lambda: documented(app)
