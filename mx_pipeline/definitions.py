@@ -5,11 +5,14 @@ import dagster as dg
 from mx_pipeline.defs.assets import MX_INVOICE, MX_PAYMENT, merchant_sync
 from mx_pipeline.defs.jobs import sync_merchant
 from mx_pipeline.defs.resources import resources
+from mx_pipeline.defs.rounds import sync_round
+from mx_pipeline.defs.schedules import rounds
 from mx_pipeline.defs.sensors import merchant_partitions, sync_requests
 
 defs = dg.Definitions(
     assets=[MX_PAYMENT, MX_INVOICE, merchant_sync],
-    jobs=[sync_merchant],
+    jobs=[sync_merchant, sync_round],
+    schedules=[rounds],
     sensors=[merchant_partitions, sync_requests],
     resources=resources,
     executor=dg.in_process_executor,

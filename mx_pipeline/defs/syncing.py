@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 
 import dagster as dg
 
@@ -10,6 +11,8 @@ from mx_pipeline.defs.partitions import merchant_of
 from mx_pipeline.errors import BadInput
 from mx_pipeline.sync.answering import Answerer
 from mx_pipeline.sync.orders import Phase, SyncReport
+from mx_pipeline.sync.side_by_side import side_by_side
+from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.warehouse.requests import SyncRequest
 
 REQUEST_TAG = "mx/request"
@@ -49,7 +52,7 @@ def phases_of(context: dg.AssetExecutionContext) -> frozenset[Phase]:
     return frozenset(Phase(key.path[-1]) for key in context.selected_asset_keys)
 
 
-def reports(context: dg.AssetExecutionContext, answerer: Answerer) -> Iterator[SyncReport]:
+def reports(context: dg.AssetExecutionContext, answerer: Answerer) -> Generator[SyncReport]:
     """Sync; reports come as merchants end. A request that somebody else answers is not asked again."""
     merchants, phases, run = merchants_of(context), phases_of(context), context.run
     if not phases:
@@ -66,4 +69,9 @@ def reports(context: dg.AssetExecutionContext, answerer: Answerer) -> Iterator[S
         else:
             return
     wish = SyncRequest(asked_by=ASKED_BY, asked_through="dagster")
-    yield from answerer.side_by_side(merchants, wish, phases=phases, dagster_run_id=run.run_id)
+
+    def sync(merchant: int, stop: StopSign) -> SyncReport:
+        return answerer.ask_and_answer(merchant, wish, phases=phases, dagster_run_id=run.run_id, stop=stop)
+
+    with closing(side_by_side(merchants, sync, stop=answerer.stop)) as ended:
+        yield from ended

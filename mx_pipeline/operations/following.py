@@ -14,8 +14,9 @@ from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.operations.context import opened, this_process
 from mx_pipeline.operations.phase_display import PhaseDisplay
 from mx_pipeline.settings import Settings
-from mx_pipeline.sync.answering import MERCHANTS_AT_ONCE, Answerer, failed_report
+from mx_pipeline.sync.answering import Answerer, failed_report
 from mx_pipeline.sync.orders import Outcome, SyncReport
+from mx_pipeline.sync.side_by_side import MERCHANTS_AT_ONCE
 from mx_pipeline.warehouse.asking import ask_on_record
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.dispatching import running_phases

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mx_pipeline.errors import BadInput, MxPipelineError, SyncStopped
+from mx_pipeline.errors import BadInput, MxCredentialsRefused, MxPipelineError, SyncStopped
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.no_core_dumps import leave_no_core_dump
@@ -31,7 +30,10 @@ from mx_pipeline.warehouse.merchants import Credentials, Merchant, get_credentia
 from mx_pipeline.warehouse.patience import patiently
 from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, give_up, wait_again
 
-MERCHANTS_AT_ONCE = 4
+KEY_REFUSED = (
+    "MX Merchant refused the key of merchant {0}, and the schedule does not ask with it again; set the new one with "
+    "mx-pipeline merchants set-key {0}"
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,20 @@ class Answerer:
             raise BadInput(
                 f"request {request_id} of merchant {merchant_id} is answered by somebody else, or done"
             )
-        report = self._run(merchant_id, claimed, phases, dagster_run_id)
+        return self.answer_claimed(merchant_id, claimed, phases=phases, dagster_run_id=dagster_run_id)
+
+    def answer_claimed(
+        self,
+        merchant_id: int,
+        claimed: Claimed,
+        *,
+        phases: frozenset[Phase] = ALL_PHASES,
+        dagster_run_id: str | None = None,
+        stop: StopSign | None = None,
+    ) -> SyncReport:
+        """Answer a request that is ours already. `stop`: a sign for this sync alone."""
+        report = self._run(merchant_id, claimed, phases, dagster_run_id, stop or self.stop)
+        request_id = claimed.request_id
 
         def write(tenant: Tenant) -> None:
             if report.is_interrupted:
@@ -105,11 +120,15 @@ class Answerer:
         *,
         phases: frozenset[Phase] = ALL_PHASES,
         dagster_run_id: str | None = None,
+        stop: StopSign | None = None,
     ) -> SyncReport:
         """Ask on someone's behalf and answer at once: a Dagster run that nobody asked for before."""
         try:
             request_id = ask_on_record(self.warehouse, merchant_id, request, claimed_by=self.name)
-            return self.answer(merchant_id, request_id, phases=phases, dagster_run_id=dagster_run_id)
+            claimed = Claimed(request_id, request)
+            return self.answer_claimed(
+                merchant_id, claimed, phases=phases, dagster_run_id=dagster_run_id, stop=stop
+            )
         except MxPipelineError as error:
             # Whatever it is, also a database that went away at the very end: it is this merchant's alone.
             return failed_report(merchant_id, error)
@@ -119,31 +138,17 @@ class Answerer:
         with self.warehouse.merchant(merchant_id) as tenant:
             give_up(tenant, request_id, outcome=outcome, message=message)
 
-    def side_by_side(
-        self,
-        merchants: Sequence[int],
-        request: SyncRequest,
-        *,
-        phases: frozenset[Phase] = ALL_PHASES,
-        dagster_run_id: str | None = None,
-    ) -> Iterator[SyncReport]:
-        """Sync many merchants, a few at a time, each through all its phases; reports come as they end."""
-        with ThreadPoolExecutor(MERCHANTS_AT_ONCE, thread_name_prefix="merchant") as pool:
-            running = [
-                pool.submit(
-                    self.ask_and_answer, merchant, request, phases=phases, dagster_run_id=dagster_run_id
-                )
-                for merchant in merchants
-            ]
-            for ended in as_completed(running):
-                yield ended.result()
-
     def _run(
-        self, merchant_id: int, claimed: Claimed, phases: frozenset[Phase], dagster_run_id: str | None
+        self,
+        merchant_id: int,
+        claimed: Claimed,
+        phases: frozenset[Phase],
+        dagster_run_id: str | None,
+        stop: StopSign,
     ) -> SyncReport:
         calls = CallCount()
         try:
-            merchant, credentials = self._opened_key(merchant_id, claimed.request_id)
+            merchant, credentials = self._opened_key(merchant_id, claimed)
             order = SyncOrder(
                 merchant_id=merchant_id,
                 mode=_mode(claimed.request.mode),
@@ -174,10 +179,10 @@ class Answerer:
                     limits=self.limits,
                     on_call=calls,
                     gate=gate,
-                    key_now=lambda: self._key_now(merchant_id, claimed.request_id),
+                    key_now=lambda: self._key_now(merchant_id, claimed),
                 ) as client,
             ):
-                report = run_sync(order, client, self.warehouse, calls, token=token, stop=self.stop)
+                report = run_sync(order, client, self.warehouse, calls, token=token, stop=stop)
                 return held_back(self.warehouse, report, gate)
         except MxPipelineError as error:
             return failed_report(merchant_id, error)
@@ -185,19 +190,30 @@ class Answerer:
             # Dagster would store its text and its causes, and either may quote a key.
             return failed_report(merchant_id, MxPipelineError(defect(error)))
 
-    def _opened_key(self, merchant_id: int, request_id: int) -> tuple[Merchant, Credentials]:
-        """The key leaves its seal once a sync, and again where it was replaced; that goes on the record."""
+    def _opened_key(self, merchant_id: int, claimed: Claimed) -> tuple[Merchant, Credentials]:
+        """The key leaves its seal once a sync, and again where it was replaced; that goes on the record.
+
+        For the schedule this is the whole record: who asked and how is said with it, in one entry a sync.
+        """
+        is_scheduled = claimed.request.asked_through == "schedule"
 
         def opened(tenant: Tenant) -> tuple[Merchant, Credentials]:
-            found = get_credentials(tenant, self.sealer)
-            subject = f"request {request_id}"
-            record(tenant, actor=f"process:{self.name}", action="credential.used", subject=subject)
-            return found
+            merchant, credentials = get_credentials(tenant, self.sealer)
+            if is_scheduled and merchant.credentials_refused_at is not None:
+                raise MxCredentialsRefused(KEY_REFUSED.format(merchant_id))
+            record(
+                tenant,
+                actor=f"process:{self.name}",
+                action="credential.used",
+                subject=f"request {claimed.request_id}",
+                detail={"through": "schedule", "mode": claimed.request.mode} if is_scheduled else {},
+            )
+            return merchant, credentials
 
         return patiently(self.warehouse, merchant_id, opened)
 
-    def _key_now(self, merchant_id: int, request_id: int) -> tuple[str, str]:
-        _, credentials = self._opened_key(merchant_id, request_id)
+    def _key_now(self, merchant_id: int, claimed: Claimed) -> tuple[str, str]:
+        _, credentials = self._opened_key(merchant_id, claimed)
         return credentials.consumer_key, credentials.consumer_secret
 
     def _keep_usage(self, merchant_id: int, request_id: int, calls: CallCount) -> None:
@@ -211,12 +227,18 @@ def failed_report(merchant_id: int, error: MxPipelineError) -> SyncReport:
     return SyncReport(
         merchant_id=merchant_id,
         run_id=None,
-        outcome="cancelled" if isinstance(error, SyncStopped) else "failed",
+        outcome=_outcome(error),
         message=str(error),
         started_at=now,
         finished_at=now,
         seconds=0.0,
     )
+
+
+def _outcome(error: MxPipelineError) -> Outcome:
+    if isinstance(error, SyncStopped):
+        return "cancelled"
+    return "auth_failed" if isinstance(error, MxCredentialsRefused) else "failed"
 
 
 def _mode(text: str) -> Mode:

@@ -4,15 +4,17 @@
 -- could not do without.
 SELECT merchant.merchant_id,
        payments.record_count AS payments, coalesce(payments.walked_at IS NOT NULL, false) AS is_walked,
-       coalesce(payments.daily_at < now() - interval '1 day', true) AS daily_due,
-       coalesce(payments.weekly_at < now() - interval '7 days', true) AS weekly_due,
+       coalesce(payments.daily_at < mx.last_night(merchant.merchant_id, merchant.timezone, 1, now()), true) AS daily_due,
+       coalesce(payments.weekly_at < mx.last_night(merchant.merchant_id, merchant.timezone, 6, now()), true) AS weekly_due,
        coalesce(payments.open_each_sync, 0) AS open_each_sync, coalesce(payments.open_daily, 0) AS open_daily,
        coalesce(extract(epoch FROM now() - payments.completed_at), 0)::float8 AS seconds_since,
        invoices.record_count AS invoices,
-       coalesce(invoices.daily_at < now() - interval '1 day', true) AS invoices_daily_due,
-       coalesce(invoices.weekly_at < now() - interval '7 days', true) AS invoices_weekly_due,
+       coalesce(invoices.daily_at < mx.last_night(merchant.merchant_id, merchant.timezone, 1, now()), true) AS invoices_daily_due,
+       coalesce(invoices.weekly_at < mx.last_night(merchant.merchant_id, merchant.timezone, 6, now()), true) AS invoices_weekly_due,
        lately.overhead, (now() AT TIME ZONE 'UTC')::date AS today
-  FROM unnest(CAST(:merchants AS bigint[])) AS merchant (merchant_id)
+  FROM (SELECT merchant_id, timezone
+          FROM mx.mx_merchant_configs
+         WHERE merchant_id = ANY (CAST(:merchants AS bigint[]))) AS merchant
   LEFT JOIN mx.sync_state AS payments
     ON payments.merchant_id = merchant.merchant_id AND payments.stream = 'payments'
   LEFT JOIN mx.sync_state AS invoices

@@ -1009,6 +1009,7 @@ CREATE TABLE mx.sync_requests (
 CREATE INDEX sync_requests_waiting ON mx.sync_requests (lane, asked_at) WHERE status = 'asked';
 CREATE INDEX sync_requests_claimed ON mx.sync_requests (claimed_at) WHERE status = 'claimed';
 CREATE INDEX sync_requests_joined ON mx.sync_requests (merchant_id, joined_to) WHERE status = 'joined';
+CREATE INDEX sync_requests_open ON mx.sync_requests (merchant_id) WHERE status <> 'done';
 
 -- Workers listen. It rings and says nothing: notifications know no tenant.
 CREATE FUNCTION mx.ring_for_requests() RETURNS trigger
@@ -1064,8 +1065,36 @@ CREATE TABLE mx.sync_state (
     open_each_sync    bigint, -- payments that may still change, by how often they are read again
     open_daily        bigint,
     open_weekly       bigint,
+    monthly_at        timestamptz, -- read whole, with all its invoices
+    changed_at        timestamptz, -- a sync brought something new
     PRIMARY KEY (merchant_id, stream)
 );
+
+-- Where in every period a merchant has its turn, from 0 to 1: numbers that follow each other lie far apart.
+CREATE FUNCTION mx.place_of(merchant bigint) RETURNS double precision
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN ((merchant % 2147483648) * 2654435761 % 4294967296) / 4294967296.0::double precision;
+END $$;
+
+-- When the merchant's latest night was, of every so many: between 3 and 6 on its own clock, where no zone of its
+-- customers changes from or to summer time. One whose zone this server does not know must not stop the others.
+CREATE FUNCTION mx.last_night(merchant bigint, timezone text, nights integer, at timestamptz) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, mx AS $$
+DECLARE
+    place double precision := mx.place_of(merchant);
+    hour interval := make_interval(secs => 10800 + floor(10800 * place));
+    night date;
+BEGIN
+    BEGIN
+        night := ((at AT TIME ZONE timezone) - hour)::date;
+    EXCEPTION WHEN invalid_parameter_value THEN
+        timezone := 'UTC';
+        night := ((at AT TIME ZONE timezone) - hour)::date;
+    END;
+    night := night - (night - date '2000-01-03' + floor(place * 1009)::integer) % nights;
+    RETURN (night + hour) AT TIME ZONE timezone;
+END $$;
 
 -- At most one sync of a merchant at a time. The token grows with every holder: whoever holds an older one
 -- writes nothing any more. `batch` names the latest transaction: where the answer to a COMMIT was lost, it tells
@@ -1765,6 +1794,8 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA mx FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mx.current_merchant() TO mx_loader, mx_app;
 GRANT EXECUTE ON FUNCTION mx.merge_invoice_details(bigint, jsonb), mx.hold_lease(bigint, bigint, text) TO mx_loader;
+GRANT EXECUTE ON FUNCTION mx.place_of(bigint), mx.last_night(bigint, text, integer, timestamptz)
+    TO mx_loader, mx_app, mx_dispatcher;
 
 -- The tenant is a restriction: whatever another policy permits, now or later, it holds. The merchant is asked
 -- once a statement, by the (SELECT ...) around it.

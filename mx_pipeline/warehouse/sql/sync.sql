@@ -52,11 +52,11 @@ VALUES (:merchant_id, :stream, :run_id, :position, true, :record_count)
        updated_at = now()
 
 -- name: close_walk
--- The walk has come as far as it had to; the weekly tier is the whole list.
+-- The walk has come as far as it had to; the weekly tier is the whole list, the monthly one a full sync.
 INSERT INTO mx.sync_state AS stored
-       (merchant_id, stream, run_id, record_count, walked_at, daily_at, weekly_at)
-VALUES (:merchant_id, :stream, :run_id, :record_count, CASE WHEN :is_end THEN now() END,
-        CASE WHEN :is_daily THEN now() END, CASE WHEN :is_end THEN now() END)
+       (merchant_id, stream, run_id, record_count, walked_at, daily_at, weekly_at, monthly_at)
+SELECT :merchant_id, :stream, :run_id, :record_count, CASE WHEN :is_end THEN now() END,
+       CASE WHEN :is_daily THEN now() END, CASE WHEN :is_end THEN now() END, CASE WHEN :is_end THEN now() END
     ON CONFLICT (merchant_id, stream) DO UPDATE
    SET run_id = excluded.run_id,
        position = 0,
@@ -65,15 +65,21 @@ VALUES (:merchant_id, :stream, :run_id, :record_count, CASE WHEN :is_end THEN no
        walked_at = coalesce(excluded.walked_at, stored.walked_at),
        daily_at = coalesce(excluded.daily_at, stored.daily_at),
        weekly_at = coalesce(excluded.weekly_at, stored.weekly_at),
+       monthly_at = CASE WHEN 'full' = (SELECT mode FROM mx.sync_runs
+                                         WHERE merchant_id = :merchant_id AND run_id = :run_id)
+                         THEN coalesce(excluded.monthly_at, stored.monthly_at)
+                         ELSE coalesce(stored.monthly_at, excluded.monthly_at) END,
        updated_at = now()
 
 -- name: standing
--- What earlier syncs left of a list, and which tiers are due.
+-- What earlier syncs left of a list, and which tiers are due: one is, if it was not read since the merchant's night.
+-- Every sixth night is a weekly one: with an hour until the next sync, a week does not pass between two.
 SELECT coalesce(bool_or(walked_at IS NOT NULL), false) AS is_walked,
        coalesce(max(position) FILTER (WHERE walk_open), 0) AS open_position,
-       coalesce(bool_and(daily_at < now() - interval '1 day'), true) AS daily_due,
-       coalesce(bool_and(weekly_at < now() - interval '7 days'), true) AS weekly_due
+       coalesce(bool_and(daily_at < mx.last_night(merchant_id, timezone, 1, now())), true) AS daily_due,
+       coalesce(bool_and(weekly_at < mx.last_night(merchant_id, timezone, 6, now())), true) AS weekly_due
   FROM mx.sync_state
+  JOIN mx.mx_merchant_configs USING (merchant_id)
  WHERE merchant_id = :merchant_id AND stream = :stream
 
 -- name: new_payments_below
@@ -113,12 +119,15 @@ SELECT max(derived_through)
 -- looks at every merchant counts. A rate-limited one resumes after a minute unless it is known better.
 INSERT INTO mx.sync_state AS stored
        (merchant_id, stream, run_id, last_outcome, last_success_at, completed_at, last_verdict, quarantined,
-        resumes_at, open_each_sync, open_daily, open_weekly)
+        resumes_at, open_each_sync, open_daily, open_weekly, changed_at)
 SELECT :merchant_id, 'payments', :run_id, :outcome, CASE WHEN :outcome = 'success' THEN now() END, now(),
        :verdict, :quarantined, CASE WHEN :outcome = 'rate_limited' THEN now() + interval '1 minute' END,
        count(*) FILTER (WHERE created >= now() - interval '7 days'),
        count(*) FILTER (WHERE created < now() - interval '7 days' AND status <> 'Settled'),
-       count(*) FILTER (WHERE created < now() - interval '7 days' AND status = 'Settled')
+       count(*) FILTER (WHERE created < now() - interval '7 days' AND status = 'Settled'),
+       (SELECT finished_at FROM mx.sync_runs
+         WHERE merchant_id = :merchant_id AND run_id = :run_id
+           AND greatest(CAST(stats ->> 'inserted' AS bigint), CAST(stats ->> 'updated' AS bigint)) > 0)
   FROM mx.payments
  WHERE merchant_id = :merchant_id
    AND vanished_at IS NULL
@@ -134,6 +143,7 @@ SELECT :merchant_id, 'payments', :run_id, :outcome, CASE WHEN :outcome = 'succes
        open_each_sync = excluded.open_each_sync,
        open_daily = excluded.open_daily,
        open_weekly = excluded.open_weekly,
+       changed_at = coalesce(excluded.changed_at, stored.changed_at),
        updated_at = now()
 
 -- name: clock
