@@ -9,7 +9,7 @@ from importlib.metadata import version
 from anyio import to_thread
 from fastapi import FastAPI
 
-from mx_pipeline.operations.web import health, signin
+from mx_pipeline.operations.web import health, signin, streams, syncs
 from mx_pipeline.operations.web.documenting import documented
 from mx_pipeline.operations.web.door import Door
 from mx_pipeline.operations.web.inbox_writer import InboxWriter
@@ -50,10 +50,11 @@ def create_app(settings: Settings, web: WebSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.office = office
+    app.state.watchers = streams.Watchers()
     answer_with_problems(app)
     app.add_middleware(Door, web=web)
     app.add_middleware(Webhooks, writer=writer)
-    for router in (health.router, signin.router):
+    for router in (health.router, signin.router, syncs.router, streams.router):
         app.include_router(router)
     app.openapi = lambda: documented(app)
     return app

@@ -12,7 +12,6 @@ HINTS: Mapping[str, str] = {
     "reason": "why, in words on one line, 1 to 500 characters",
     "dateFrom": "a day of the merchant's calendar such as 2026-03-01",
     "dateTo": "a day of the merchant's calendar such as 2026-03-31",
-    "dryRun": "true or false",
     "limit": "a whole number from 1 to 200",
     "cursor": "the next_cursor of the page before, or nothing",
     "from": "a day such as 2026-03-01",
@@ -36,6 +35,9 @@ def what_to_type(error: Mapping[str, Any]) -> dict[str, str]:
     """One of pydantic's errors, as a field and a sentence."""
     place = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]
     field = place[0] if place and error["type"] != "json_invalid" else "body"
+    if error["type"] == "value_error" and not place:
+        words = _own_words(error) or ""
+        return {"field": words.split(" ", 1)[0], "message": words}
     said = KINDS.get(error["type"]) or "is not as it should be"
     hint = HINTS.get(field) if error["type"] != "extra_forbidden" else None
     if hint is None and error["type"] not in KINDS:

@@ -19,6 +19,8 @@ from mx_pipeline.operations.web.app import create_app
 from mx_pipeline.operations.web.serving import config_for
 from mx_pipeline.operations.web.web_settings import WebSettings
 from mx_pipeline.settings import Settings
+from mx_pipeline.sync.answering import Answerer
+from mx_pipeline.warehouse.dispatching import claim_next
 from mx_pipeline_tests.fakes.people import has_person, has_person_as, token_of
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.operations.commands import CommandLine
@@ -64,6 +66,42 @@ class Web:
             person = has_person(self.warehouse, "nobody@clinic.example")
             self._tokens["nobody"] = token_of(self.warehouse, person)
         return self._tokens["nobody"]
+
+
+class Answering:
+    """What a worker does, without Dagster: takes whose turn it is, and answers."""
+
+    def __init__(self, settings: Settings, warehouse: WarehouseUnderTest) -> None:
+        self._answerer = Answerer.from_settings(settings, name="answering in a test")
+        self._dispatcher = warehouse.dispatcher
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="answering")
+
+    def _run(self) -> None:
+        while not self._is_over.is_set():
+            with self._dispatcher.everyone() as session:
+                found = claim_next(session, claimed_by=self._answerer.name)
+            if found is None:
+                self._is_over.wait(0.02)
+            else:
+                self._answerer.answer(found.merchant_id, found.request_id)
+
+    def __enter__(self) -> Answering:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._answerer.stop.raise_it("the test is over")
+        self._thread.join(SECONDS)
+        self._answerer.close()
+
+
+@pytest.fixture
+def worker(shell: CommandLine, warehouse: WarehouseUnderTest) -> Iterator[Answering]:
+    """Answers requests until the end of the test."""
+    with Answering(Settings.from_environment(shell.environment), warehouse) as answering:
+        yield answering
 
 
 @pytest.fixture
