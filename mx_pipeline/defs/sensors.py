@@ -16,6 +16,7 @@ from mx_pipeline.errors import BadSettings, WarehouseNotReady, WarehouseUnavaila
 from mx_pipeline.warehouse.connections import Session
 from mx_pipeline.warehouse.dispatching import mark_launched, recover_lost, waiting_requests
 from mx_pipeline.warehouse.merchants import active_merchants
+from mx_pipeline.warehouse.notified import ask_for_what_is_named
 
 Change: TypeAlias = dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest
 
@@ -55,6 +56,8 @@ def sync_requests(
 ) -> dg.SensorResult | dg.SkipReason:
     """Launch a run for every request that nobody has claimed; who claims it first answers it."""
     try:
+        with warehouse.dispatcher() as dispatcher, warehouse.loader() as loader:
+            ask_for_what_is_named(dispatcher, loader)
         with dispatching(warehouse) as session:
             recover_lost(session)
             waiting = waiting_requests(session, most=REQUESTS_PER_TICK)
