@@ -157,6 +157,11 @@ def merchant_id(text: str) -> int:
     return _mx_id(text, "merchant id", example="1000000001")
 
 
+def request_or_merchant(text: str) -> int:
+    """The number of either, as a person types it. Raises BadInput."""
+    return _mx_id(text, "request or merchant", example="17 or 1000000001")
+
+
 def payment_id(text: str) -> int:
     """A payment's id as a person types it. Raises BadInput."""
     return _mx_id(text, "payment id", example="10000000456")

@@ -14,7 +14,12 @@ from mx_pipeline.defs.resources import WarehouseResource
 from mx_pipeline.defs.syncing import REQUEST_TAG
 from mx_pipeline.errors import BadSettings, WarehouseNotReady, WarehouseUnavailable
 from mx_pipeline.warehouse.connections import Session
-from mx_pipeline.warehouse.dispatching import mark_launched, recover_lost, waiting_requests
+from mx_pipeline.warehouse.dispatching import (
+    mark_launched,
+    notice_unanswered,
+    recover_lost,
+    waiting_requests,
+)
 from mx_pipeline.warehouse.merchants import active_merchants
 from mx_pipeline.warehouse.notified import ask_for_what_is_named
 
@@ -60,10 +65,13 @@ def sync_requests(
             ask_for_what_is_named(dispatcher, loader)
         with dispatching(warehouse) as session:
             recover_lost(session)
+            unanswered = notice_unanswered(session)
             waiting = waiting_requests(session, most=REQUESTS_PER_TICK)
             mark_launched(session, waiting)
     except NOT_YET as error:
         return dg.SkipReason(str(error))
+    for alert in unanswered:
+        context.log.error(alert)
     if not waiting:
         return dg.SkipReason("no request waits")
     known = context.instance.get_dynamic_partitions(PARTITIONS)

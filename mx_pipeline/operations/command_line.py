@@ -12,6 +12,7 @@ from mx_pipeline.operations import (
     access_commands,
     audit_commands,
     backup_commands,
+    cancel_command,
     export_command,
     invitation_commands,
     key_commands,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command("migrate")(migrate_command.migrate)
 app.add_typer(merchant_commands.app, name="merchants")
 app.command("sync")(sync_command.sync)
+app.command("cancel")(cancel_command.cancel)
 app.command("status")(status_command.status)
 app.command("trace")(trace_command.trace)
 app.command("export")(export_command.export)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mx_pipeline.operations.printing import say, say_json, say_table
+from mx_pipeline.operations.border import ExitCode
+from mx_pipeline.operations.printing import say, say_json, say_table, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 SEES = ("transactions.view:readonly", "invoices.view:readonly")
 """Either shows how a merchant stands."""
+NOBODY_ANSWERS = (
+    "waiting too long, and nobody answers: start mx-pipeline worker, or more of them where all are busy, or Dagster's "
+    "daemon with its sensor sync_requests"
+)
 
 
 def status(
@@ -56,6 +61,10 @@ def status(
             _say_more(rows[0], certificates)
     else:
         say(NO_MERCHANTS)
+    unanswered = sum(row.unanswered for row in rows)
+    if unanswered:
+        tell(f"{unanswered} {NOBODY_ANSWERS}")
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _certificates(here: AtWork, merchant_id: int) -> list[dict[str, object]]:

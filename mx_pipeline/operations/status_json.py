@@ -28,6 +28,7 @@ def merchant_as_json(row: Any) -> dict[str, object]:
         "open_set": None if row.open_each_sync is None else open_set_of(row),
         "quarantined": row.quarantined or 0,
         "waiting_requests": row.waiting,
+        "unanswered_requests": row.unanswered,
         "running_phase": row.running_phase,
     }
 

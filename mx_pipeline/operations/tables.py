@@ -69,7 +69,7 @@ def status_table(rows: Sequence[Any], *, now: datetime) -> Table:
             row.last_verdict or NOTHING,
             NOTHING if row.open_each_sync is None else str(sum(open_set_of(row).values())),
             str(row.quarantined or 0),
-            str(row.waiting),
+            f"{row.waiting}, unanswered" if row.unanswered else str(row.waiting),
             (row.running_phase or NOTHING).replace("_", " "),
         )
     return table

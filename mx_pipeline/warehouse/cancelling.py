@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from mx_pipeline.errors import BadInput, SyncStopped
 from mx_pipeline.warehouse.audit import record
@@ -22,7 +22,7 @@ def cancel(tenant: Tenant, request_id: int, *, by: str, although_joined: bool = 
         raise BadInput(f"merchant {tenant.merchant_id} has no request {request_id}")
     if found.status == "done":
         return "already done"
-    outcome = _ended(tenant, request_id, found.status, by, although_joined=although_joined)
+    outcome = _ended(tenant, request_id, found, by, although_joined=although_joined)
     record(
         tenant,
         actor=by,
@@ -33,14 +33,20 @@ def cancel(tenant: Tenant, request_id: int, *, by: str, although_joined: bool = 
     return outcome
 
 
-def _ended(tenant: Tenant, request_id: int, status: str, by: str, *, although_joined: bool) -> Cancelled:
+def cancel_all(tenant: Tenant, *, by: str) -> dict[int, Cancelled]:
+    """The same for everything that is asked of this merchant and has no answer yet."""
+    asked = tenant.column("requests", "open_requests")
+    return {request_id: cancel(tenant, request_id, by=by, although_joined=True) for request_id in asked}
+
+
+def _ended(tenant: Tenant, request_id: int, found: Any, by: str, *, although_joined: bool) -> Cancelled:
     has_joiners = tenant.one("requests", "joined_by", request_id=request_id)[0] > 0
     if has_joiners and not although_joined:
         return "goes on for others"
     message = f"cancelled by {by}"
-    if status == "claimed":
+    if found.status == "claimed":
         tenant.run("requests", "mark_cancelled", request_id=request_id, by=by)
-        tenant.run("leases", "ask_to_stop", message=message)
+        tenant.run("leases", "ask_to_stop", message=message, holder=found.claimed_by)
         return "stopping"
     finish(tenant, request_id, run_id=None, outcome="cancelled", message=message)
     return "cancelled"

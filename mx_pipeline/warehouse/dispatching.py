@@ -8,6 +8,7 @@ from typing import Any
 
 from mx_pipeline.warehouse.connections import Session
 from mx_pipeline.warehouse.leases import LEASE_SECONDS, LOST
+from mx_pipeline.warehouse.limits import LONGEST_WAIT
 from mx_pipeline.warehouse.requests import LAST_LANE
 
 LAUNCH_AGAIN_AFTER_SECONDS = 600
@@ -16,6 +17,8 @@ MOST_ATTEMPTS = 5
 """Launched so often without an answer, a request ends as failed: what kills its process would kill the next."""
 HAND_OVER_SECONDS = 10
 """Who waits for another sync of the merchant to end begins within a second; a claim is not lost before that."""
+DRY_RUN_SECONDS = 600
+"""After that a dry run is lost: it has no lease that would give a sign of life."""
 HEAD_START_SECONDS = 5
 """A warm worker begins within a fraction of it; only then is a run of its own started, which takes that long."""
 
@@ -33,7 +36,7 @@ def recover_lost(session: Session) -> None:
 
     A request whose attempts are used up ends as failed. Cheap where nothing is lost.
     """
-    lost = {"seconds": LEASE_SECONDS, "grace": HAND_OVER_SECONDS}
+    lost = {"seconds": LEASE_SECONDS, "grace": HAND_OVER_SECONDS, "dry_seconds": DRY_RUN_SECONDS}
     session.run("leases", "close_lost_runs", message=LOST, **lost)
     session.run("leases", "free_lost_requests", **lost)
     session.run(
@@ -47,6 +50,22 @@ def recover_lost(session: Session) -> None:
         ),
     )
     session.run("requests", "finish_left_behind")
+
+
+def notice_unanswered(session: Session) -> list[str]:
+    """Mark the requests that wait too long, once each; what to log of each, and what to do."""
+    rows = session.run("requests", "mark_unanswered", **LONGEST_WAIT)
+    return [
+        f"request {row.request_id} of merchant {row.merchant_id} has waited for {row.seconds} s and nobody answers it: "
+        "start mx-pipeline worker, or more of them where all are busy, or Dagster's daemon with its sensor "
+        "sync_requests; mx-pipeline status shows what waits"
+        for row in rows
+    ]
+
+
+def merchants_of_request(session: Session, request_id: int) -> list[int]:
+    """Whose request it is; none where there is no such."""
+    return session.column("requests", "merchant_of", request_id=request_id)
 
 
 def claim_next(session: Session, *, claimed_by: str, lowest_lane: int = LAST_LANE) -> Waiting | None:

@@ -70,6 +70,7 @@ def claim_due(
         until=None,
         emergency=False,
         reason=None,
+        dry_run=False,
         claimed_by=claimed_by,
         joined_to=None,
     )

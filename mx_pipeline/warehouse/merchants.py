@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from mx_pipeline.errors import BadInput, UnknownMerchant
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.warehouse.connections import Session, Tenant
+from mx_pipeline.warehouse.limits import LONGEST_WAIT
 
 KEY = "consumer_key"
 SECRET = "consumer_secret"  # noqa: S105 # the name of the column
@@ -101,7 +102,7 @@ def active_merchants(session: Session) -> list[int]:
 
 def merchant_states(session: Session, only: int | None = None) -> Sequence[Any]:
     """Rows for `status`: freshness, last outcome, verdict, quarantine; for the dispatcher."""
-    return session.run("merchants", "merchant_states", only=only).all()
+    return session.run("merchants", "merchant_states", only=only, **LONGEST_WAIT).all()
 
 
 def unknown(merchant_id: int) -> UnknownMerchant:

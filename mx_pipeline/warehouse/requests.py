@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
-from mx_pipeline.errors import BadInput
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.limits import MOST_LATEST as MOST_LATEST
+from mx_pipeline.warehouse.limits import MOST_LATEST_IN_EMERGENCY as MOST_LATEST_IN_EMERGENCY
+from mx_pipeline.warehouse.limits import check_limits
 from mx_pipeline.warehouse.merchants import get_merchant, paused
 
 AskedThrough: TypeAlias = Literal["command", "dagster", "api", "webhook", "schedule"]
 LANES: Mapping[AskedThrough, int] = {"webhook": 1, "api": 1, "command": 1, "schedule": 2, "dagster": 3}
 """Who waits for the answer goes first: people and webhooks, then the schedule, then backfills."""
 LAST_LANE = 3
-
-MOST_LATEST = 100
-MOST_LATEST_IN_EMERGENCY = 1000
 
 
 @dataclass(frozen=True)
@@ -34,24 +33,15 @@ class SyncRequest:
     """Days of the merchant's own calendar; `until` is not among them."""
     emergency: bool = False
     reason: str | None = None
+    dry_run: bool = False
+    """Reads and compares, and writes nothing of the merchant's."""
 
-    def check(self) -> None:
-        """Raise BadInput where the limits of the source document are passed."""
-        if self.since and self.until and self.since >= self.until:
-            raise BadInput(
-                f"--since must be before --until, which is not itself among the days; {self.since} and {self.until} "
-                "were given"
-            )
-        if self.latest is None:
-            return
-        most = MOST_LATEST_IN_EMERGENCY if self.emergency else MOST_LATEST
-        if not 1 <= self.latest <= most:
-            more = (
-                "" if self.emergency else f"; up to {MOST_LATEST_IN_EMERGENCY} with --emergency and --reason"
-            )
-            raise BadInput(f"the number of payments must be from 1 to {most}{more}; {self.latest} was given")
-        if self.emergency and not (self.reason or "").strip():
-            raise BadInput("an emergency sync needs a reason in words; it goes to the record: give --reason")
+    def check(self, *, today: date | None = None) -> None:
+        """Raise BadInput where the limits of the source document are passed; the database holds the same.
+
+        `today`: at the merchant, where that is known; its days have to be told by it.
+        """
+        check_limits(self, today)
 
 
 @dataclass(frozen=True)
@@ -72,6 +62,8 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
     merchant = get_merchant(tenant)
     if not merchant.is_active:
         raise paused(merchant.merchant_id)
+    if request.mode == "range":
+        request.check(today=tenant.one("requests", "today")[0])
     lane = LANES[request.asked_through]
     row = tenant.one(
         "requests",
@@ -85,6 +77,7 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
         until=request.until,
         emergency=request.emergency,
         reason=request.reason,
+        dry_run=request.dry_run,
         claimed_by=claimed_by,
         joined_to=None if claimed_by else _joined(tenant, request, lane),
     )
@@ -93,6 +86,8 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
         for name in ("mode", "latest", "since", "until")
         if (value := getattr(request, name)) is not None
     }
+    if request.dry_run:
+        detail["dryRun"] = True
     if request.emergency:
         # The reason has to outlive the request, whose row the application may change.
         detail |= {"emergency": True, "reason": request.reason}
@@ -109,7 +104,7 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
 def _joined(tenant: Tenant, request: SyncRequest, lane: int) -> int | None:
     """The open request that asks for the same, where there is one; it takes the better lane of the two."""
     tenant.run("requests", "take_turn_to_ask")
-    same = {"mode": request.mode, "latest": request.latest, "since": request.since, "until": request.until}
+    same = {name: getattr(request, name) for name in ("mode", "latest", "since", "until", "dry_run")}
     first = tenant.run("requests", "open_request", **same).one_or_none()
     if first is None:
         return None
@@ -136,6 +131,7 @@ def claim(tenant: Tenant, request_id: int, *, claimed_by: str) -> Claimed | None
         until=row.until,
         emergency=row.emergency,
         reason=row.reason,
+        dry_run=row.dry_run,
     )
     return Claimed(row.request_id, request)
 
@@ -154,10 +150,11 @@ def wait_again(tenant: Tenant, request_id: int, *, claimed_by: str) -> None:
 
 def give_up(tenant: Tenant, request_id: int, *, outcome: str, message: str) -> None:
     """Close the request and the run behind it, where whoever answered it stops before its end."""
-    run_id = tenant.run(
+    run = tenant.run(
         "sync", "give_up_run", request_id=request_id, outcome=outcome, message=message
-    ).scalar()
-    if run_id is not None:
+    ).one_or_none()
+    run_id = None if run is None else run.run_id
+    if run is not None and not run.dry_run:
         quarantined = tenant.one("sync", "quarantined")[0]
         tenant.run(
             "sync", "keep_outcome", run_id=run_id, outcome=outcome, verdict=None, quarantined=quarantined

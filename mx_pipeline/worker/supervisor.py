@@ -18,6 +18,7 @@ from mx_pipeline.local.children import end_with_the_parent
 from mx_pipeline.local.dagster_parts import dagster_environment
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.logins import logins_of
+from mx_pipeline.worker.unanswered import unanswered_noticed
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,8 @@ def run_worker(children: int = CHILDREN) -> int:
     settings = Settings.from_environment()
     logins_of(settings)
     settings.dagster_storage_url()
-    return Supervisor.of(dagster_environment(os.environ), children).run()
+    with unanswered_noticed(settings):
+        return Supervisor.of(dagster_environment(os.environ), children).run()
 
 
 def lowest_lane(number: int, children: int) -> int:

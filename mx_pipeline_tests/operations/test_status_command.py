@@ -144,3 +144,19 @@ def test_an_empty_warehouse_says_how_to_begin(here: Here) -> None:
 def test_an_age_is_told_in_the_largest_unit_that_fits(ago: timedelta, words: str) -> None:
     assert age(NOON - ago, now=NOON) == words
     assert age(None, now=NOON) == "never"
+
+
+def test_a_request_that_nobody_answers_is_seen_and_ends_with_an_error(
+    here: Here, clinic: Clinic, warehouse: WarehouseUnderTest
+) -> None:
+    clinic()
+    here("sync", MERCHANT, "--detach")
+    assert here("status").code == 0
+    warehouse.damage("UPDATE mx.sync_requests SET waits_since = now() - interval '61 seconds'")
+
+    table, told = here("status"), here("status", "--json")
+
+    assert (table.code, told.code) == (1, 1)
+    assert "1, unanswered" in table.out
+    assert "start mx-pipeline worker" in table.err
+    assert told.answer["merchants"][0]["unanswered_requests"] == 1

@@ -103,3 +103,26 @@ def test_p14_a_process_that_must_end_finishes_its_page_and_the_request_waits_for
     assert reports[0].is_interrupted
     assert "a deployment" in reports[0].message
     assert warehouse.rows(REQUESTS) == [("asked", None)]
+
+
+def test_whoever_cancels_a_request_that_waits_for_another_sync_leaves_that_one_alone(
+    a_clinic: Callable[..., Clinic], warehouse: WarehouseUnderTest
+) -> None:
+    clinic = a_clinic(payments=300)
+    clinic.mx.behaves(MERCHANT, latency_ms=30)
+    first = asked(warehouse)
+    reports: list[SyncReport] = []
+    sync = threading.Thread(target=lambda: reports.append(clinic.answerer.answer(MERCHANT, first)))
+    sync.start()
+    while not warehouse.value("SELECT count(*) FROM mx.sync_leases"):
+        time.sleep(0.02)
+    with warehouse.app.merchant(MERCHANT, person=OPERATOR) as tenant:
+        second = ask(tenant, SyncRequest("user:other", "api", mode="full"))
+    with warehouse.loader.merchant(MERCHANT) as tenant:
+        assert claim(tenant, second, claimed_by="another worker")
+
+    assert cancelled(warehouse, second) == "stopping"
+    sync.join(30)
+
+    assert reports[0].outcome == "success"
+    assert clinic.answerer.under("another worker").answer(MERCHANT, second).outcome == "cancelled"

@@ -75,7 +75,7 @@ def test_old_days_are_found_by_halving_and_not_by_reading_everything(a_clinic: C
     oldest = min(true["created"] for true in clinic.mx.truth(MERCHANT) if true["record"] == "payment")
     day = date.fromisoformat(oldest[:10])
 
-    report = clinic.sync("range", until=date.fromordinal(day.toordinal() + 2))
+    report = clinic.sync("range", since=day, until=date.fromordinal(day.toordinal() + 2))
 
     assert (
         report.stats["paymentPages"] <= 1 + 4 + 2
@@ -90,5 +90,5 @@ def test_open_ended_days(a_clinic: Callable[..., Clinic]) -> None:
 
     clinic.sync("range", since=date(2026, 2, 1))
     assert stored(clinic) == instants[1:]
-    clinic.sync("range", until=date(2026, 2, 1))
+    clinic.sync("range", since=date(2026, 1, 1), until=date(2026, 2, 1))
     assert stored(clinic) == instants

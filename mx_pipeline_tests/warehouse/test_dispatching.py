@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from mx_pipeline.access import OPERATOR
-from mx_pipeline.warehouse.dispatching import MOST_ATTEMPTS, claim_next, hand_back, recover_lost
+from mx_pipeline.warehouse.dispatching import (
+    MOST_ATTEMPTS,
+    claim_next,
+    hand_back,
+    notice_unanswered,
+    recover_lost,
+)
 from mx_pipeline.warehouse.requests import AskedThrough, SyncRequest, ask
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 
@@ -74,3 +80,44 @@ def test_what_could_not_begin_waits_again_however_often(warehouse: WarehouseUnde
             recover_lost(session)
 
     assert warehouse.rows("SELECT status, attempt FROM mx.sync_requests") == [("asked", 0)]
+
+
+def test_a_request_that_nobody_answers_in_time_is_told_once_and_again_when_it_has_waited_anew(
+    warehouse: WarehouseUnderTest,
+) -> None:
+    asked(warehouse, MERCHANT, "api")
+    asked(warehouse, MERCHANT + 1, "schedule")
+    asked(warehouse, MERCHANT + 2, "api")
+    asked(warehouse, MERCHANT + 3, "api")
+    warehouse.damage(
+        "UPDATE mx.mx_merchant_configs SET is_active = false WHERE merchant_id = :m", m=MERCHANT + 2
+    )
+    warehouse.damage(
+        "INSERT INTO mx.sync_leases (merchant_id, holder, expires_at) VALUES (:m, 'x', now() + interval '1 hour')",
+        m=MERCHANT + 3,
+    )
+
+    def told() -> list[str]:
+        with warehouse.dispatcher.everyone() as session:
+            return notice_unanswered(session)
+
+    def time_passes(seconds: int) -> None:
+        warehouse.damage(
+            "UPDATE mx.sync_requests SET waits_since = waits_since - make_interval(secs => :s)", s=seconds
+        )
+
+    assert told() == []
+    time_passes(61)
+    (alert,) = told()
+    assert f"merchant {MERCHANT} has waited for 61 s" in alert
+    assert "start mx-pipeline worker" in alert
+    assert told() == []
+
+    assert claimed(warehouse, "worker") == MERCHANT
+    with warehouse.dispatcher.everyone() as session:
+        hand_back(session, claimed_by="worker")
+    assert told() == [], "it waits anew"
+    time_passes(61)
+    assert len(told()) == 1
+    time_passes(800)
+    assert f"merchant {MERCHANT + 1} has waited" in told()[0], "the schedule has more time"

@@ -25,14 +25,15 @@ WITH merchant AS (
         ON state.merchant_id = config.merchant_id AND state.stream = 'payments'
       LEFT JOIN LATERAL (SELECT request.finished_at
                            FROM mx.sync_requests AS request
-                          WHERE request.merchant_id = config.merchant_id
+                          WHERE request.merchant_id = config.merchant_id AND NOT request.dry_run
                           ORDER BY request.request_id DESC
                           LIMIT 1) AS answered ON true
      WHERE config.is_active
        AND config.credentials_refused_at IS NULL
        AND (CAST(:only AS bigint) IS NULL OR config.merchant_id = CAST(:only AS bigint))
        AND NOT EXISTS (SELECT FROM mx.sync_requests AS request
-                        WHERE request.merchant_id = config.merchant_id AND request.status <> 'done')
+                        WHERE request.merchant_id = config.merchant_id AND request.status <> 'done'
+                          AND NOT request.dry_run)
        AND NOT EXISTS (SELECT FROM mx.sync_leases AS lease
                         WHERE lease.merchant_id = config.merchant_id AND lease.expires_at > CAST(:now AS timestamptz))
 ), turn AS (

@@ -23,6 +23,6 @@ SELECT merchant.merchant_id,
                             / nullif(sum((run.stats->>'fewestCalls')::float8), 0) AS overhead
                        FROM (SELECT stats
                                FROM mx.sync_runs
-                              WHERE merchant_id = merchant.merchant_id AND outcome = 'success'
+                              WHERE merchant_id = merchant.merchant_id AND outcome = 'success' AND NOT dry_run
                               ORDER BY started_at DESC
                               LIMIT 5) AS run) AS lately

@@ -20,8 +20,8 @@ UPDATE mx.sync_leases
 RETURNING token
 
 -- name: ask_to_stop
--- The sync that runs now sees it at its next page.
-UPDATE mx.sync_leases SET stop = :message WHERE merchant_id = :merchant_id
+-- The sync that runs now sees it at its next page; that of another request, for which this one waits, goes on.
+UPDATE mx.sync_leases SET stop = :message WHERE merchant_id = :merchant_id AND holder = :holder
 
 -- name: release_lease
 -- Free at once; when it was given back stays known, so that whoever waits for it is not taken for lost.
@@ -33,7 +33,7 @@ UPDATE mx.sync_leases SET expires_at = clock_timestamp() WHERE merchant_id = :me
 WITH lost AS (
     UPDATE mx.sync_runs
        SET finished_at = now(), outcome = 'failed', phase = NULL, message = :message
-     WHERE merchant_id = :merchant_id AND finished_at IS NULL
+     WHERE merchant_id = :merchant_id AND finished_at IS NULL AND NOT dry_run
     RETURNING request_id
 )
 UPDATE mx.sync_requests AS request
@@ -45,11 +45,12 @@ UPDATE mx.sync_requests AS request
    AND request.claimed_by IS DISTINCT FROM :holder
 
 -- name: close_lost_runs
--- For the dispatcher: runs whose process gave no sign of life any more, and that nobody took over.
+-- For the dispatcher: runs whose process gave no sign of life any more, and that nobody took over. A dry run writes
+-- nothing, so it has no lease; it takes seconds.
 UPDATE mx.sync_runs AS run
    SET finished_at = now(), outcome = 'failed', phase = NULL, message = :message
  WHERE run.finished_at IS NULL
-   AND run.started_at < now() - make_interval(secs => :seconds)
+   AND run.started_at < now() - make_interval(secs => CASE WHEN run.dry_run THEN :dry_seconds ELSE :seconds END)
    AND NOT EXISTS (SELECT FROM mx.sync_leases AS lease
                     WHERE lease.merchant_id = run.merchant_id
                       AND lease.expires_at > now() - make_interval(secs => :grace))
@@ -60,7 +61,8 @@ UPDATE mx.sync_runs AS run
 UPDATE mx.sync_requests AS request
    SET status = 'asked', claimed_by = NULL, claimed_at = NULL, launched_at = NULL
  WHERE request.status = 'claimed'
-   AND request.claimed_at < now() - make_interval(secs => :seconds)
+   AND request.claimed_at < now() - make_interval(secs => CASE WHEN request.dry_run THEN :dry_seconds
+                                                               ELSE :seconds END)
    AND NOT EXISTS (SELECT FROM mx.sync_leases AS lease
                     WHERE lease.merchant_id = request.merchant_id
                       AND lease.expires_at > now() - make_interval(secs => :grace))

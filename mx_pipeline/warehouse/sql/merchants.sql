@@ -72,11 +72,16 @@ SELECT merchant.merchant_id, merchant.name, merchant.environment, merchant.timez
        payments.last_outcome, payments.last_success_at, payments.completed_at, payments.record_count,
        payments.last_verdict, payments.quarantined, payments.resumes_at,
        payments.open_each_sync, payments.open_daily, payments.open_weekly,
-       coalesce(waiting.requests, 0) AS waiting, running.phase AS running_phase
+       coalesce(waiting.requests, 0) AS waiting, CASE WHEN merchant.is_active AND running.phase IS NULL THEN coalesce(waiting.unanswered, 0) ELSE 0 END
+           AS unanswered,
+       running.phase AS running_phase
   FROM mx.mx_merchant_configs AS merchant
   LEFT JOIN mx.sync_state AS payments
     ON payments.merchant_id = merchant.merchant_id AND payments.stream = 'payments'
-  LEFT JOIN (SELECT merchant_id, count(*) AS requests
+  LEFT JOIN (SELECT merchant_id, count(*) AS requests,
+                    count(*) FILTER (WHERE waits_since < now() - make_interval(secs => CASE WHEN lane = 1 THEN :people_seconds
+                                                                                       ELSE :others_seconds END))
+                        AS unanswered
                FROM mx.sync_requests
               WHERE status = 'asked'
               GROUP BY merchant_id) AS waiting ON waiting.merchant_id = merchant.merchant_id

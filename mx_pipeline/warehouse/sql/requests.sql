@@ -12,6 +12,7 @@ SELECT request_id, status
    AND latest IS NOT DISTINCT FROM CAST(:latest AS integer)
    AND since IS NOT DISTINCT FROM CAST(:since AS date)
    AND until IS NOT DISTINCT FROM CAST(:until AS date)
+   AND dry_run = :dry_run
  ORDER BY status = 'claimed' DESC, request_id
  LIMIT 1
    FOR UPDATE
@@ -26,9 +27,9 @@ UPDATE mx.sync_requests
 -- Someone or something asks for a sync. `claimed_by` is set where the asker answers it itself, `joined_to` where
 -- it is being answered already.
 INSERT INTO mx.sync_requests
-       (merchant_id, asked_by, asked_through, lane, mode, latest, since, until, emergency, reason, joined_to, status,
-        claimed_by, claimed_at)
-VALUES (:merchant_id, :asked_by, :asked_through, :lane, :mode, :latest, :since, :until, :emergency, :reason,
+       (merchant_id, asked_by, asked_through, lane, mode, latest, since, until, emergency, reason, dry_run, joined_to,
+        status, claimed_by, claimed_at)
+VALUES (:merchant_id, :asked_by, :asked_through, :lane, :mode, :latest, :since, :until, :emergency, :reason, :dry_run,
         :joined_to,
         CASE WHEN CAST(:joined_to AS bigint) IS NOT NULL THEN 'joined'
              WHEN CAST(:claimed_by AS text) IS NOT NULL THEN 'claimed'
@@ -44,11 +45,11 @@ UPDATE mx.sync_requests
  WHERE merchant_id = :merchant_id
    AND request_id = :request_id
    AND (status = 'asked' OR (status = 'claimed' AND claimed_by = :claimed_by))
-RETURNING request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason
+RETURNING request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, dry_run
 
 -- name: request
-SELECT request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, status, attempt, claimed_by,
-       asked_at, claimed_at, finished_at, run_id, outcome, message
+SELECT request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, dry_run, status, attempt,
+       claimed_by, asked_at, claimed_at, finished_at, run_id, outcome, message
   FROM mx.sync_requests
  WHERE merchant_id = :merchant_id AND request_id = :request_id
 
@@ -58,9 +59,41 @@ UPDATE mx.sync_requests
    SET status = 'done', finished_at = now(), run_id = :run_id, outcome = :outcome, message = :message
  WHERE merchant_id = :merchant_id AND request_id = :request_id AND status <> 'done'
 
+-- name: today
+-- In the merchant's own zone.
+SELECT (now() AT TIME ZONE timezone)::date FROM mx.mx_merchant_configs WHERE merchant_id = :merchant_id
+
+-- name: open_requests
+-- All of the merchant's that have no answer yet, those first that others have joined.
+SELECT request_id
+  FROM mx.sync_requests
+ WHERE merchant_id = :merchant_id AND status IN ('asked', 'claimed', 'joined')
+ ORDER BY status = 'joined' DESC, request_id
+
+-- name: merchant_of
+-- For the dispatcher: whose request this is.
+SELECT merchant_id FROM mx.sync_requests WHERE request_id = :request_id
+
+-- name: mark_unanswered
+-- For the dispatcher: those that have waited too long, for people or for anybody, though the merchant is active and no
+-- other sync of it is under way. Each is told once, unless it waits anew.
+UPDATE mx.sync_requests AS request
+   SET unanswered_at = now()
+  FROM mx.mx_merchant_configs AS merchant
+ WHERE merchant.merchant_id = request.merchant_id
+   AND merchant.is_active
+   AND request.status = 'asked'
+   AND request.unanswered_at IS NULL
+   AND request.waits_since < now() - make_interval(secs => CASE WHEN request.lane = 1 THEN :people_seconds
+                                                                ELSE :others_seconds END)
+   AND NOT EXISTS (SELECT FROM mx.sync_leases AS lease
+                    WHERE lease.merchant_id = request.merchant_id AND lease.expires_at > clock_timestamp())
+RETURNING request.merchant_id, request.request_id,
+          extract(epoch FROM now() - request.waits_since)::integer AS seconds
+
 -- name: lock_request
 -- Its row stays as it is until this transaction ends.
-SELECT status FROM mx.sync_requests WHERE merchant_id = :merchant_id AND request_id = :request_id FOR UPDATE
+SELECT status, claimed_by FROM mx.sync_requests WHERE merchant_id = :merchant_id AND request_id = :request_id FOR UPDATE
 
 -- name: joined_by
 SELECT count(*)

@@ -998,6 +998,9 @@ CREATE TABLE mx.sync_requests (
     lane            smallint NOT NULL DEFAULT 1 CHECK (lane BETWEEN 1 AND 3),
     joined_to       bigint,
     cancelled_by    text,
+    dry_run         boolean NOT NULL DEFAULT false,
+    waits_since     timestamptz NOT NULL DEFAULT now(),
+    unanswered_at   timestamptz, -- since when it is known that nobody answers it
     PRIMARY KEY (merchant_id, request_id),
     CHECK ((mode = 'latest') = (latest IS NOT NULL)),
     CHECK ((mode = 'range') = (since IS NOT NULL OR until IS NOT NULL)),
@@ -1010,6 +1013,56 @@ CREATE INDEX sync_requests_waiting ON mx.sync_requests (lane, asked_at) WHERE st
 CREATE INDEX sync_requests_claimed ON mx.sync_requests (claimed_at) WHERE status = 'claimed';
 CREATE INDEX sync_requests_joined ON mx.sync_requests (merchant_id, joined_to) WHERE status = 'joined';
 CREATE INDEX sync_requests_open ON mx.sync_requests (merchant_id) WHERE status <> 'done';
+
+-- The limits of a request, as the door says them in words (`warehouse/requests.py`): whoever gets past the door is
+-- refused here. Days are the merchant's own.
+CREATE FUNCTION mx.limit_request() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+DECLARE
+    today date := (now() AT TIME ZONE coalesce((SELECT timezone FROM mx.mx_merchant_configs
+                                                 WHERE merchant_id = NEW.merchant_id), 'UTC'))::date;
+    refusal text := CASE
+        WHEN NEW.latest > 100 AND NOT NEW.emergency THEN 'more than 100 payments are an emergency'
+        WHEN NEW.emergency AND coalesce(NEW.reason, '') !~ '\S' THEN 'an emergency needs a reason'
+        WHEN length(NEW.reason) > 1000 THEN 'a reason has at most 1000 characters'
+        WHEN NEW.dry_run AND NEW.latest IS NULL THEN 'a dry run compares the newest payments: say how many'
+        WHEN NEW.mode = 'range' AND NEW.since IS NULL THEN 'a range needs its first day'
+        WHEN NEW.since > today THEN 'a range begins today at the latest'
+        WHEN NEW.until > today + 31 THEN 'a range ends within a month from today'
+        WHEN coalesce(NEW.until, today + 1) > NEW.since + interval '13 months' THEN 'a range has at most 13 months'
+    END;
+BEGIN
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION '%', refusal USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER limits BEFORE INSERT ON mx.sync_requests FOR EACH ROW EXECUTE FUNCTION mx.limit_request();
+
+CREATE FUNCTION mx.keep_what_was_asked() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+BEGIN
+    RAISE EXCEPTION 'what was asked stays as it was asked' USING ERRCODE = 'check_violation';
+END $$;
+
+CREATE TRIGGER stays_as_asked BEFORE UPDATE OF mode, latest, since, until, emergency, reason, dry_run
+    ON mx.sync_requests FOR EACH ROW
+    WHEN ((OLD.mode, OLD.latest, OLD.since, OLD.until, OLD.emergency, OLD.reason, OLD.dry_run)
+          IS DISTINCT FROM (NEW.mode, NEW.latest, NEW.since, NEW.until, NEW.emergency, NEW.reason, NEW.dry_run))
+    EXECUTE FUNCTION mx.keep_what_was_asked();
+
+-- A request whose process was lost, or told to stop, waits anew: nobody is late yet.
+CREATE FUNCTION mx.wait_anew() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+BEGIN
+    NEW.waits_since := now();
+    NEW.unanswered_at := NULL;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER waits_anew BEFORE UPDATE OF status ON mx.sync_requests FOR EACH ROW
+    WHEN (NEW.status = 'asked' AND OLD.status <> 'asked') EXECUTE FUNCTION mx.wait_anew();
 
 -- Workers listen. It rings and says nothing: notifications know no tenant.
 CREATE FUNCTION mx.ring_for_requests() RETURNS trigger
@@ -1038,6 +1091,7 @@ CREATE TABLE mx.sync_runs (
     finished_at     timestamptz,
     resumes_at      timestamptz, -- where it was rate_limited
     progress        jsonb NOT NULL DEFAULT '{}', -- by phase: what is committed, of what there is to do
+    dry_run         boolean NOT NULL DEFAULT false,
     PRIMARY KEY (merchant_id, run_id),
     FOREIGN KEY (merchant_id, request_id) REFERENCES mx.sync_requests
 );
@@ -1765,9 +1819,9 @@ GRANT SELECT (merchant_id, name, environment, timezone, is_active, credentials_r
 GRANT SELECT ON mx.sync_requests, mx.sync_runs, mx.sync_state TO mx_dispatcher;
 GRANT SELECT (merchant_id, holder, expires_at) ON mx.sync_leases TO mx_dispatcher;
 -- Whoever cancels a sync says so to the one that runs.
-GRANT SELECT (merchant_id), UPDATE (stop) ON mx.sync_leases TO mx_app;
-GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at, outcome, message, run_id)
-    ON mx.sync_requests TO mx_dispatcher;
+GRANT SELECT (merchant_id, holder), UPDATE (stop) ON mx.sync_leases TO mx_app;
+GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at, outcome, message, run_id,
+              unanswered_at) ON mx.sync_requests TO mx_dispatcher;
 GRANT UPDATE (phase, finished_at, outcome, message) ON mx.sync_runs TO mx_dispatcher;
 
 -- Whoever acts says what was done; number, time and hash are the trigger's. Only the auditor reads it all.

@@ -25,7 +25,7 @@ UPDATE mx.sync_runs
 UPDATE mx.sync_runs
    SET finished_at = now(), outcome = :outcome, message = :message, phase = NULL
  WHERE merchant_id = :merchant_id AND request_id = :request_id AND finished_at IS NULL
-RETURNING run_id
+RETURNING run_id, dry_run
 
 -- name: running_phases
 -- For the dispatcher: which phase each of these merchants is in.
