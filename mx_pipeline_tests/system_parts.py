@@ -25,7 +25,13 @@ def postgres_15() -> Path | None:
     return POSTGRES_15 if (POSTGRES_15 / "postgres").exists() else None
 
 
-PARTS = {"pgbouncer": pgbouncer, "postgresql-15": postgres_15}
+def chromium() -> Path | None:
+    """The browser that the pages are looked at with."""
+    found = shutil.which("chromium")
+    return Path(found) if found else None
+
+
+PARTS = {"pgbouncer": pgbouncer, "postgresql-15": postgres_15, "chromium": chromium}
 """Debian's package, and what looks for the program."""
 
 

@@ -242,7 +242,7 @@ def _outcome(error: MxPipelineError) -> Outcome:
 
 
 def _mode(text: str) -> Mode:
-    for known in ("incremental", "latest", "range", "full", "named"):
+    for known in ("incremental", "latest", "range", "full"):
         if text == known:
             return known
     raise BadInput(f"{text!r} is no mode of a sync")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.connections import Session, Tenant
+from mx_pipeline.warehouse.merchants import unknown
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,36 @@ def history(
     """Requests, newest first, older than `before`; `from_people` leaves out the clock's and the vendor's."""
     rows = tenant.run("watching", "history", before=before, most=most, from_people=from_people)
     return [Asked(**_asked(tenant.merchant_id, row)) for row in rows]
+
+
+@dataclass(frozen=True)
+class ClinicNow:
+    """How one merchant stands."""
+
+    is_active: bool
+    credentials_refused_at: datetime | None
+    last_outcome: str | None
+    last_success_at: datetime | None
+    completed_at: datetime | None
+    last_verdict: str | None
+    quarantined: int
+    record_count: int | None
+    resumes_at: datetime | None
+    open_request: int | None
+    """The newest request that has no answer yet."""
+
+
+def clinic_now(tenant: Tenant) -> ClinicNow:
+    """How the merchant stands, as far as whoever looks may see it. Raises UnknownMerchant."""
+    row = tenant.run("watching", "clinic_now").mappings().one_or_none()
+    if row is None:
+        raise unknown(tenant.merchant_id)
+    return ClinicNow(**row)
+
+
+def my_name(session: Session) -> str:
+    """What whoever works in this transaction is called; nothing for the operator and for nobody."""
+    return session.run("watching", "me").scalar() or ""
 
 
 def _asked(merchant_id: int, row: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from anyio import to_thread
 from fastapi import FastAPI
 
-from mx_pipeline.operations.web import health, signin, streams, syncs
+from mx_pipeline.operations.web import health, pages, signin, streams, syncs
 from mx_pipeline.operations.web.documenting import documented
 from mx_pipeline.operations.web.door import Door
 from mx_pipeline.operations.web.inbox_writer import InboxWriter
@@ -54,7 +54,7 @@ def create_app(settings: Settings, web: WebSettings) -> FastAPI:
     answer_with_problems(app)
     app.add_middleware(Door, web=web)
     app.add_middleware(Webhooks, writer=writer)
-    for router in (health.router, signin.router, syncs.router, streams.router):
+    for router in (health.router, signin.router, syncs.router, streams.router, pages.router):
         app.include_router(router)
     app.openapi = lambda: documented(app)
     return app

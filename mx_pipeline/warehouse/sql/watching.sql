@@ -46,3 +46,19 @@ SELECT request.request_id, request.asked_by, request.asked_through, request.mode
    AND (CAST(:from_people AS boolean) IS NOT TRUE OR request.asked_through IN ('api', 'command'))
  ORDER BY request.request_id DESC
  LIMIT :most
+
+-- name: clinic_now
+-- How one merchant stands, for its page: one row.
+SELECT merchant.is_active, merchant.credentials_refused_at, state.last_outcome, state.last_success_at,
+       state.completed_at, state.last_verdict, coalesce(state.quarantined, 0) AS quarantined, state.record_count,
+       state.resumes_at,
+       (SELECT max(open.request_id)
+          FROM mx.sync_requests AS open
+         WHERE open.merchant_id = :merchant_id AND open.status IN ('asked', 'claimed')) AS open_request
+  FROM mx.mx_merchant_configs AS merchant
+  LEFT JOIN mx.sync_state AS state ON state.merchant_id = :merchant_id AND state.stream = 'payments'
+ WHERE merchant.merchant_id = :merchant_id
+
+-- name: me
+-- Whoever works in this transaction.
+SELECT coalesce(display_name, email) AS name FROM mx.users WHERE id::text = (SELECT mx.current_person())

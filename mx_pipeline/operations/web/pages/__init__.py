@@ -1,0 +1,11 @@
+"""The pages: rendered here, by the functions that the API's routes call; a little script makes them livelier."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mx_pipeline.operations.web.pages import my_clinics, signin_page, static_files, sync_page, watch_page
+
+router = APIRouter()
+for _page in (static_files, signin_page, my_clinics, sync_page, watch_page):
+    router.include_router(_page.router)
