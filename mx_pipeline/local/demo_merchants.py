@@ -11,6 +11,7 @@ from typing import Any
 
 from mx_pipeline.access import OPERATOR
 from mx_pipeline.settings import Settings
+from mx_pipeline.warehouse.categories import set_categories
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import APP_ROLE, logins_of
 from mx_pipeline.warehouse.merchants import Credentials, add_merchant
@@ -66,8 +67,7 @@ def make_demo_merchants(settings: Settings, synthetic_url: str) -> None:
                     environment=ENVIRONMENT,
                     timezone=merchant.timezone,
                 )
-                for product, category in DEMO_CATEGORIES.items():
-                    tenant.run("categories", "add_category", product_name=product, category=category)
+                set_categories(tenant, DEMO_CATEGORIES, actor="operator:demo")
     finally:
         app.close()
 

@@ -41,6 +41,11 @@ def as_json_object(found: Trace) -> dict[str, object]:
         "category": {
             "name": payment["product_category"] if payment else None,
             "source": payment["category_source"] if payment else None,
+            "rule_id": payment["category_rule_id"] if payment else None,
+            "confidence": _value(payment["category_confidence"]) if payment else None,
+            "decided_by": payment["category_decided_by"] if payment else None,
+            "decided_at": _value(payment["category_decided_at"]) if payment else None,
+            "changes": [_plain(change) for change in found.categories],
         },
         "quarantine": [_plain(row) for row in found.set_aside],
     }

@@ -29,8 +29,11 @@ WHY_NOT_LINKED = {
     "number_not_sought": "its number has not been sought in MX's invoice list yet",
 }
 CATEGORY_FROM = {
+    "override": "by hand",
     "exact_name": "by the product's exact name",
-    "none": "no category is known for that name",
+    "rule": "by rule {category_rule_id}",
+    "suggestion": "as the model suggested, {category_confidence:.0%} sure",
+    "none": "no name, rule or suggestion fits",
 }
 
 
@@ -127,18 +130,23 @@ def _links(found: Trace) -> Iterator[str]:
 
 def _product(found: Trace) -> Iterator[str]:
     payment: Any = found.payment
-    if not found.lines:
-        return
-    product = one_line(payment["product_name"] or "none, the line has no name")
-    yield f"  product: {product} ({MAIN_PRODUCT_RULE})"
+    if found.lines:
+        product = one_line(payment["product_name"] or "none, the line has no name")
+        yield f"  product: {product} ({MAIN_PRODUCT_RULE})"
     for place, line in enumerate(found.lines):
         verdict = "won " if place == 0 else "lost"
         name = one_line(line["product_name"] or "without a name")
         yield f"    {verdict} {line['total_amount']} {name} (invoice {line['mx_invoice_id']}, line {line['line']})"
     source = payment["category_source"]
     if source:
-        words = CATEGORY_FROM.get(source, source.replace("_", " "))
-        yield f"  category: {payment['product_category']} ({words})"
+        words = CATEGORY_FROM[source].format_map(payment)
+        by, at = payment["category_decided_by"], payment["category_decided_at"]
+        who = f", {by or 'nobody known'} at {_at(at)}" if at else ""
+        yield f"  category: {one_line(payment['product_category'])} ({words}{who})"
+    for change in found.categories:
+        before, after = (one_line(change[name] or "none") for name in ("category_before", "category"))
+        whose = f" ({change['source']})" if change["source"] else ""
+        yield f"    {_at(change['changed_at'])}: {before} became {after}{whose}"
 
 
 def _by(found: Trace, at: datetime) -> str:

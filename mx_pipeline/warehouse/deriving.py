@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.loading import Merged
 
 SMALL_SCOPE = 1000
@@ -32,9 +32,15 @@ class EnrichedFacts:
 
 
 def stale_payments(tenant: Tenant) -> PaymentIds:
-    """Payments whose link or product may have changed since they were last derived; None where none ever was."""
+    """Payments whose link, product or category may have changed since they were last derived.
+
+    None, which means all, where none ever was or somebody edited the merchant's categories.
+    """
+    tenant.run("links", "lock_categories")
     since: datetime | None = tenant.one("sync", "derived_through")[0]
-    return None if since is None else tenant.ids("links", "stale_payments", since=since)
+    if since is None or tenant.column("links", "categories_to_derive"):
+        return None
+    return tenant.ids("links", "stale_payments", since=since)
 
 
 def numbers_to_map(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
@@ -70,11 +76,25 @@ def invoices_to_fetch(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
 
 
 def derive(tenant: Tenant, payments: PaymentIds) -> Merged:
-    """Derive links, products and categories again; rows that come out as they were are not written."""
+    """Derive links, products and categories again; rows that come out as they were are not written.
+
+    All categories are of one version: an edit waits until this transaction ends, and what it concerns is
+    derived again then.
+    """
+    tenant.run("links", "lock_categories")
+    newer: list[int] = tenant.column("links", "categories_to_derive") if payments is None else []
     ids = _ids(tenant, payments)
     tenant.run("links", "derive_links", ids=ids)
-    row = tenant.one("links", "derive_enriched_transactions", ids=ids)
+    row = tenant.one("links", "derive_enriched_transactions", ids=ids, trial=None)
+    for version in newer:
+        tenant.run("links", "keep_derived_version", version=version)
     return Merged(row.inserted, row.updated)
+
+
+def derive_again(loader: Warehouse, merchant_id: int) -> Merged:
+    """Everything of one merchant, from what is stored, after somebody edited its categories."""
+    with loader.merchant(merchant_id) as tenant:
+        return derive(tenant, None)
 
 
 def enriched_facts(tenant: Tenant, payments: PaymentIds) -> EnrichedFacts:

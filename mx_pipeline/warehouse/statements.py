@@ -9,15 +9,25 @@ from importlib.resources import files
 
 from sqlalchemy import TextClause, text
 
-NAME_LINE = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+HEAD_LINE = re.compile(r"^-- (name|part): (\w+)\s*$", re.MULTILINE)
+WITH_LINE = re.compile(r"^-- with: (\w+)\s*$", re.MULTILINE)
 
 
 @cache
 def statements(page: str) -> Mapping[str, TextClause]:
-    """The statements of `sql/<page>.sql` by name; parameters are SQLAlchemy's `:name`."""
-    source = sql_text(f"{page}.sql")
-    parts = NAME_LINE.split(source)[1:]
-    return {name: text(body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    """The statements of `sql/<page>.sql` by name; parameters are SQLAlchemy's `:name`.
+
+    What several of them begin with stands once, as `-- part: <name>`, and is put where one says `-- with: <name>`.
+    """
+    pieces = HEAD_LINE.split(sql_text(f"{page}.sql"))[1:]
+    bodies = list(zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True))
+    parts = {name: body.strip() for kind, name, body in bodies if kind == "part"}
+    wholes = {
+        name: WITH_LINE.sub(lambda line: parts[line[1]], body.strip())
+        for kind, name, body in bodies
+        if kind == "name"
+    }
+    return {name: text(whole) for name, whole in wholes.items()}
 
 
 def sql_text(name: str) -> str:

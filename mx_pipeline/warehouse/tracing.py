@@ -32,6 +32,8 @@ class Trace:
     invoices: Sequence[Row] = ()
     evidence: Row | None = None
     lines: Sequence[Row] = ()
+    categories: Sequence[Row] = ()
+    """Each change of its category, oldest first."""
 
 
 def is_here(tenant: Tenant, payment_id: int) -> bool:
@@ -62,6 +64,7 @@ def trace(tenant: Tenant, payment_id: int) -> Trace:
         invoices=rows("invoices"),
         evidence=next(iter(rows("evidence")), None),
         lines=rows("lines"),
+        categories=rows("categories"),
     )
 
 

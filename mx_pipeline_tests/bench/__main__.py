@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mx_pipeline_tests.bench.calls_rows import calls_rows
+from mx_pipeline_tests.bench.category_rows import category_rows
 from mx_pipeline_tests.bench.clinic import Machine, machine
 from mx_pipeline_tests.bench.figures import Figure, markdown, table
 from mx_pipeline_tests.bench.load_rows import load_rows
@@ -32,6 +33,7 @@ QUICK: dict[str, Row] = {
     "load": lambda machine: load_rows(machine, 5_000, 3),
     "rls": lambda machine: policy_rows(machine, 3_000, 15),
     "memory": lambda machine: memory_rows(machine, [1_000, 5_000]),
+    "categories": lambda machine: category_rows(machine, 3_000, 3),
 }
 USUAL: dict[str, Row] = {
     "calls": lambda machine: calls_rows(machine, [1_000, 20_000]),
@@ -40,6 +42,7 @@ USUAL: dict[str, Row] = {
     "load": lambda machine: load_rows(machine, 20_000, 5),
     "rls": lambda machine: policy_rows(machine, 10_000, 25),
     "memory": lambda machine: memory_rows(machine, [1_000, 20_000, 100_000]),
+    "categories": lambda machine: category_rows(machine, 20_000, 5),
 }
 FULL: dict[str, Row] = {
     **USUAL,

@@ -68,6 +68,8 @@ def _number(value: float, unit: str) -> str:
     match unit:
         case "calls":
             return f"{value:.0f} calls"
+        case "payments a second":
+            return f"{value:,.0f} {unit}"
         case "MB":
             return f"{value:.0f} MB"
         case "%":

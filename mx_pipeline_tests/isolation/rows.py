@@ -42,6 +42,8 @@ VALUES: dict[str, str] = {
 }
 BY_HAND: dict[tuple[str, str], str] = {
     ("audit_log", "actor"): "'process:test'",
+    ("category_overrides", "product_name"): "'x'",
+    ("category_rules", "pattern"): "'x'",
     ("invitations", "email"): "'a@b.invalid'",
     ("invitations", "secret_hash"): "sha256('')",
     ("payments", "invoice_reference"): "'1'",

@@ -19,7 +19,7 @@ SINKS = frozenset(
 )
 SENT_BY_NAME = frozenset({"run", "one", "column", "ask"})
 BUILT = {
-    ("warehouse/statements.py", "text", "body.strip()"): "the one door: a statement of a .sql file",
+    ("warehouse/statements.py", "text", "whole"): "the one door: a statement of a .sql file",
     ("warehouse/connections.py", "execute", "statement"): "one of entering.sql, which sets merchant and person",
     ("warehouse/connections.py", "execute", "ROLE_IS_UNSAFE"): "a constant",
     ("warehouse/administering.py", "SQL", "words"): "a literal, by its type; names and values are quoted by the driver",
@@ -38,7 +38,7 @@ SETS_A_TENANT = re.compile(
 SETS_ANYTHING = re.compile(
     r"set_config\s*\(\s*'(\w+)'|^\s*(?:SET|RESET)\s+(?:LOCAL\s+|SESSION\s+)?(\w+)", re.IGNORECASE
 )
-MAY_BE_SET = frozenset({"enable_nestloop", "cursor_tuple_fraction"})
+MAY_BE_SET = frozenset({"enable_nestloop", "cursor_tuple_fraction", "statement_timeout"})
 FORBIDDEN_WORDS = re.compile(r"\b(EXECUTE|PREPARE|SET\s+ROLE|SESSION\s+AUTHORIZATION|DO|COPY|GRANT|ALTER)\b")
 
 

@@ -136,7 +136,7 @@ def test_an_unlinked_payment_says_why(here: Here, clinic: Clinic, mx: SyntheticM
 
 
 def test_every_reason_that_the_derivation_gives_has_words() -> None:
-    derivation = sql_text("links.sql").split("-- name: derive_enriched_transactions")[1]
+    derivation = sql_text("links.sql").split("-- part: derived")[1]
     case = derivation.split("END AS unlinked_reason")[0].split("CASE")[-1]
 
     assert set(re.findall(r"(?:THEN|ELSE) '(\w+)'", case)) == set(WHY_NOT_LINKED)

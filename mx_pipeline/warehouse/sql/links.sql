@@ -2,6 +2,17 @@
 -- A cursor is planned for its first tenth of the rows, unless it is told that all are wanted.
 SELECT set_config('enable_nestloop', 'off', true), set_config('cursor_tuple_fraction', '1', true)
 
+-- name: lock_categories
+-- From here on no edit of the merchant's categories is committed before this transaction ends.
+SELECT pg_advisory_xact_lock_shared(mx.categories_lock(:merchant_id))
+
+-- name: categories_to_derive
+-- The version of the merchant's categories, where not everything was derived for it yet.
+SELECT version FROM mx.category_books WHERE merchant_id = :merchant_id AND derived_version <> version
+
+-- name: keep_derived_version
+UPDATE mx.category_books SET derived_version = :version WHERE merchant_id = :merchant_id
+
 -- name: stale_payments
 -- Payments whose link or product may have changed since the watermark: they changed themselves, or an
 -- invoice that they could belong to did, or something about them is still open; and the returns of those.
@@ -273,27 +284,102 @@ SELECT :merchant_id, mx_payment_id, position, mx_invoice_id, basis
    SET mx_invoice_id = excluded.mx_invoice_id, basis = excluded.basis
  WHERE (stored.mx_invoice_id, stored.basis) IS DISTINCT FROM (excluded.mx_invoice_id, excluded.basis)
 
--- name: derive_enriched_transactions
+-- part: derived
 -- One row per payment: its invoice, its main product (the purchase with the strictly greatest total, the
 -- first wins ties, white space trimmed as the vendor's own client trims it) and its category; or why
--- there is no invoice. Standalone payments have none of it, and no reason either.
+-- there is no invoice. Standalone payments have none of it, and no reason either. A category is the human's
+-- override, else that of the exact name (trimmed, else as MX sent it), else of the first rule that fits, else
+-- of a suggestion that is sure or accepted. `:trial` is what is only tried: rules, suggestions, rules left out.
 WITH scope AS MATERIALIZED (
     SELECT payment.mx_payment_id, payment.type, payment.source, payment.invoice_number, payment.invoice_ids,
-           payment.original_payment_id, payment.detail_observed_at IS NOT NULL AS was_asked
+           payment.original_payment_id, payment.detail_observed_at IS NOT NULL AS was_asked, payment.created
       FROM mx.payments AS payment
      WHERE payment.merchant_id = :merchant_id
        AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
-), main_product AS (
-    SELECT DISTINCT ON (link.mx_payment_id) link.mx_payment_id,
-           nullif(btrim(line.product_name, E' \t\n\r\f\v\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
-               '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'), '') AS product_name
+), main_purchase AS (
+    SELECT DISTINCT ON (link.mx_payment_id) link.mx_payment_id, line.product_name AS sent_name, line.price
       FROM scope
       JOIN mx.payment_invoices AS link
         ON link.merchant_id = :merchant_id AND link.mx_payment_id = scope.mx_payment_id
       JOIN mx.invoice_purchases AS line
         ON line.merchant_id = :merchant_id AND line.mx_invoice_id = link.mx_invoice_id
      ORDER BY link.mx_payment_id, coalesce(line.total_amount, 0) DESC, link.position, line.line
-), derived AS (
+), main_product AS MATERIALIZED (
+    SELECT mx_payment_id, sent_name, price,
+           nullif(btrim(sent_name, E' \t\n\r\f\v\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
+               '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'), '') AS product_name
+      FROM main_purchase
+), product AS MATERIALIZED (
+    SELECT DISTINCT sent_name, product_name FROM main_product WHERE product_name IS NOT NULL
+), rule AS (
+    SELECT one
+      FROM mx.category_rules AS one
+     WHERE one.merchant_id = :merchant_id
+       AND one.withdrawn_at IS NULL
+       AND NOT coalesce(CAST(:trial AS jsonb) -> 'without' @> to_jsonb(one.rule_id), false)
+     UNION ALL
+    SELECT one FROM jsonb_populate_recordset(NULL::mx.category_rules, CAST(:trial AS jsonb) -> 'rules') AS one
+), fitting AS (
+    SELECT named.product_name, array_agg(rule.one ORDER BY (rule.one).priority, (rule.one).rule_id) AS rules
+      FROM rule
+     CROSS JOIN LATERAL (SELECT DISTINCT product.product_name
+                           FROM product
+                          WHERE CASE (rule.one).kind
+                                WHEN 'contains' THEN strpos(lower(product_name), lower((rule.one).pattern)) > 0
+                                WHEN 'starts_with' THEN starts_with(lower(product_name), lower((rule.one).pattern))
+                                WHEN 'regex' THEN product_name ~* (rule.one).pattern
+                                ELSE true END) AS named
+     GROUP BY named.product_name
+), suggestion AS (
+    SELECT own.product_name, own.category, own.confidence, own.active_from, own.active_until,
+           coalesce(own.decided_by, own.model) AS decided_by, coalesce(own.decided_at, own.suggested_at) AS decided_at
+      FROM mx.category_suggestions AS own
+      LEFT JOIN mx.category_books AS book ON book.merchant_id = :merchant_id
+     WHERE own.merchant_id = :merchant_id
+       AND (own.decision = 'accepted'
+            OR own.decision IS NULL AND own.confidence >= coalesce(book.apply_from, 0.9))
+       AND CAST(:trial AS jsonb) -> 'suggestions' IS NULL
+     UNION ALL
+    SELECT tried.product_name, tried.category, tried.confidence, NULL, NULL, 'trial', NULL
+      FROM jsonb_to_recordset(CAST(:trial AS jsonb) -> 'suggestions')
+           AS tried (product_name text, category text, confidence numeric)
+), known AS MATERIALIZED (
+    SELECT product.sent_name, fitting.rules,
+           by_hand.category AS override, by_hand.made_by AS override_by, by_hand.made_at AS override_at,
+           named.category AS named, named.made_by AS named_by, named.updated_at AS named_at,
+           suggestion.category AS suggested, suggestion.confidence, suggestion.decided_by AS suggested_by,
+           suggestion.decided_at AS suggested_at, suggestion.active_from, suggestion.active_until
+      FROM product
+      LEFT JOIN mx.category_overrides AS by_hand
+        ON by_hand.merchant_id = :merchant_id
+       AND by_hand.product_name = product.product_name
+       AND by_hand.withdrawn_at IS NULL
+      LEFT JOIN LATERAL (SELECT *
+                           FROM mx.product_categories AS category
+                          WHERE category.merchant_id = :merchant_id
+                            AND category.product_name IN (product.product_name, product.sent_name)
+                            AND category.is_active
+                          ORDER BY category.product_name = product.product_name DESC
+                          LIMIT 1) AS named ON true
+      LEFT JOIN fitting ON fitting.product_name = product.product_name
+      LEFT JOIN suggestion ON suggestion.product_name = product.product_name
+), overridden_sale AS (
+    -- Of an invoice that was paid once: a return that does not name its original can only be of that sale.
+    SELECT link.mx_invoice_id, by_hand.override_id
+      FROM mx.category_overrides AS by_hand
+      JOIN mx.payment_invoices AS link
+        ON link.merchant_id = :merchant_id AND link.mx_payment_id = by_hand.mx_payment_id AND link.position = 1
+     WHERE by_hand.merchant_id = :merchant_id
+       AND by_hand.withdrawn_at IS NULL
+       AND (SELECT min(paid.mx_payment_id) = by_hand.mx_payment_id AND count(*) = 1
+              FROM mx.payment_invoices AS other
+              JOIN mx.payments AS paid
+                ON paid.merchant_id = :merchant_id AND paid.mx_payment_id = other.mx_payment_id
+             WHERE other.merchant_id = :merchant_id
+               AND other.mx_invoice_id = link.mx_invoice_id
+               AND paid.type IS DISTINCT FROM 'Return'
+               AND paid.status IN ('Approved', 'Settled'))
+), joined AS (
     SELECT scope.mx_payment_id,
            link.mx_invoice_id,
            link.basis,
@@ -314,20 +400,20 @@ WITH scope AS MATERIALIZED (
                ELSE 'number_not_sought'
            END AS unlinked_reason,
            main_product.product_name,
-           CASE WHEN link.mx_invoice_id IS NOT NULL AND invoice.detail_observed_at IS NOT NULL
-                THEN coalesce(category.category, 'Uncategorized') END AS product_category,
-           CASE WHEN link.mx_invoice_id IS NOT NULL AND invoice.detail_observed_at IS NOT NULL
-                THEN CASE WHEN category.category IS NULL THEN 'none' ELSE 'exact_name' END END AS category_source
+           main_product.price,
+           coalesce(original.created,
+                    CASE scope.type WHEN 'Return' THEN coalesce(invoice.invoice_date, invoice.api_created) END,
+                    scope.created) AS sold_at,
+           link.mx_invoice_id IS NOT NULL AND invoice.detail_observed_at IS NOT NULL AS has_product_lines,
+           coalesce(own.override_id, of_original.override_id, of_sale.override_id) AS override_id,
+           known.*
       FROM scope
       LEFT JOIN mx.payment_invoices AS link
         ON link.merchant_id = :merchant_id AND link.mx_payment_id = scope.mx_payment_id AND link.position = 1
       LEFT JOIN mx.invoice_documents AS invoice
         ON invoice.merchant_id = :merchant_id AND invoice.mx_invoice_id = link.mx_invoice_id
       LEFT JOIN main_product ON main_product.mx_payment_id = scope.mx_payment_id
-      LEFT JOIN mx.product_categories AS category
-        ON category.merchant_id = :merchant_id
-       AND category.product_name = main_product.product_name
-       AND category.is_active
+      LEFT JOIN known ON known.sent_name = main_product.sent_name
       LEFT JOIN mx.number_evidence AS evidence
         ON evidence.merchant_id = :merchant_id
        AND evidence.mx_payment_id = scope.mx_payment_id
@@ -335,13 +421,75 @@ WITH scope AS MATERIALIZED (
       LEFT JOIN mx.invoice_map_misses AS miss
         ON miss.merchant_id = :merchant_id AND miss.invoice_number = scope.invoice_number
       LEFT JOIN mx.payments AS original
-        ON original.merchant_id = :merchant_id AND original.mx_payment_id = scope.original_payment_id
-), merged AS (
+        ON original.merchant_id = :merchant_id
+       AND original.mx_payment_id = scope.original_payment_id
+       AND scope.type = 'Return'
+      LEFT JOIN mx.category_overrides AS own
+        ON own.merchant_id = :merchant_id AND own.mx_payment_id = scope.mx_payment_id AND own.withdrawn_at IS NULL
+      LEFT JOIN mx.category_overrides AS of_original
+        ON of_original.merchant_id = :merchant_id
+       AND of_original.mx_payment_id = original.mx_payment_id
+       AND of_original.withdrawn_at IS NULL
+      LEFT JOIN overridden_sale AS of_sale
+        ON of_sale.mx_invoice_id = link.mx_invoice_id
+       AND scope.type = 'Return'
+       AND scope.original_payment_id IS NULL
+), decided AS (
+    SELECT joined.*, rule.rule_id, rule.category AS ruled, rule.made_by AS ruled_by, rule.made_at AS ruled_at,
+           CASE
+               WHEN joined.override_id IS NOT NULL OR (has_product_lines AND override IS NOT NULL) THEN 'override'
+               WHEN NOT has_product_lines THEN NULL
+               WHEN named IS NOT NULL THEN 'exact_name'
+               WHEN rule.rule_id IS NOT NULL THEN 'rule'
+               WHEN suggested IS NOT NULL AND (joined.active_from IS NULL OR sold_on >= joined.active_from)
+                    AND (joined.active_until IS NULL OR sold_on < joined.active_until)
+                   THEN 'suggestion'
+               ELSE 'none'
+           END AS category_source
+      FROM joined
+     CROSS JOIN (SELECT timezone FROM mx.mx_merchant_configs WHERE merchant_id = :merchant_id) AS merchant
+     CROSS JOIN LATERAL (SELECT (joined.sold_at AT TIME ZONE merchant.timezone)::date AS sold_on) AS sale
+      LEFT JOIN LATERAL (SELECT one.*
+                           FROM unnest(joined.rules) AS one
+                          WHERE (one.min_price IS NULL OR joined.price >= one.min_price)
+                            AND (one.max_price IS NULL OR joined.price <= one.max_price)
+                            AND (one.active_from IS NULL OR sold_on >= one.active_from)
+                            AND (one.active_until IS NULL OR sold_on < one.active_until)
+                          ORDER BY one.priority, one.rule_id
+                          LIMIT 1) AS rule ON joined.rules IS NOT NULL
+), derived AS (
+    SELECT decided.mx_payment_id, mx_invoice_id, basis, unlinked_reason, decided.product_name, category_source,
+           CASE category_source WHEN 'override' THEN coalesce(by_hand.category, override)
+                                WHEN 'exact_name' THEN named
+                                WHEN 'rule' THEN ruled
+                                WHEN 'suggestion' THEN suggested
+                                WHEN 'none' THEN 'Uncategorized' END AS product_category,
+           CASE category_source WHEN 'rule' THEN rule_id END AS category_rule_id,
+           CASE category_source WHEN 'suggestion' THEN confidence END AS category_confidence,
+           CASE category_source WHEN 'override' THEN coalesce(by_hand.made_by, override_by)
+                                WHEN 'exact_name' THEN named_by
+                                WHEN 'rule' THEN ruled_by
+                                WHEN 'suggestion' THEN suggested_by END AS category_decided_by,
+           CASE category_source WHEN 'override' THEN coalesce(by_hand.made_at, override_at)
+                                WHEN 'exact_name' THEN named_at
+                                WHEN 'rule' THEN ruled_at
+                                WHEN 'suggestion' THEN suggested_at END AS category_decided_at
+      FROM decided
+      LEFT JOIN mx.category_overrides AS by_hand
+        ON by_hand.merchant_id = :merchant_id AND by_hand.override_id = decided.override_id
+)
+
+-- name: derive_enriched_transactions
+-- Rows that come out as they were are not written.
+-- with: derived
+, merged AS (
     INSERT INTO mx.enriched_transactions AS stored
            (merchant_id, mx_payment_id, has_invoice, mx_invoice_id, link_basis, unlinked_reason,
-            product_name, product_category, category_source)
+            product_name, product_category, category_source, category_rule_id, category_confidence,
+            category_decided_by, category_decided_at)
     SELECT :merchant_id, mx_payment_id, mx_invoice_id IS NOT NULL, mx_invoice_id, basis, unlinked_reason,
-           product_name, product_category, category_source
+           product_name, product_category, category_source, category_rule_id, category_confidence,
+           category_decided_by, category_decided_at
       FROM derived
      ORDER BY mx_payment_id
         ON CONFLICT (merchant_id, mx_payment_id) DO UPDATE
@@ -351,12 +499,18 @@ WITH scope AS MATERIALIZED (
            unlinked_reason = excluded.unlinked_reason,
            product_name = excluded.product_name,
            product_category = excluded.product_category,
-           category_source = excluded.category_source
+           category_source = excluded.category_source,
+           category_rule_id = excluded.category_rule_id,
+           category_confidence = excluded.category_confidence,
+           category_decided_by = excluded.category_decided_by,
+           category_decided_at = excluded.category_decided_at
      WHERE (stored.has_invoice, stored.mx_invoice_id, stored.link_basis, stored.unlinked_reason,
-            stored.product_name, stored.product_category, stored.category_source)
+            stored.product_name, stored.product_category, stored.category_source, stored.category_rule_id,
+            stored.category_confidence, stored.category_decided_by, stored.category_decided_at)
            IS DISTINCT FROM
            (excluded.has_invoice, excluded.mx_invoice_id, excluded.link_basis, excluded.unlinked_reason,
-            excluded.product_name, excluded.product_category, excluded.category_source)
+            excluded.product_name, excluded.product_category, excluded.category_source, excluded.category_rule_id,
+            excluded.category_confidence, excluded.category_decided_by, excluded.category_decided_at)
     RETURNING (xmax = 0) AS is_new
 )
 SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated

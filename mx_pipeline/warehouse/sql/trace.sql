@@ -15,7 +15,8 @@ SELECT payment.created, payment.amount::numeric AS amount, payment.status, payme
        payment.invoice_number, payment.invoice_ids, payment.original_payment_id, payment.first_seen_at,
        payment.observed_at, payment.detail_observed_at, payment.changed_at, payment.vanished_at,
        enriched.has_invoice, enriched.link_basis, enriched.unlinked_reason, enriched.product_name,
-       enriched.product_category, enriched.category_source
+       enriched.product_category, enriched.category_source, enriched.category_rule_id,
+       enriched.category_confidence, enriched.category_decided_by, enriched.category_decided_at
   FROM mx.payments AS payment
   LEFT JOIN mx.enriched_transactions AS enriched USING (merchant_id, mx_payment_id)
  WHERE payment.merchant_id = :merchant_id AND payment.mx_payment_id = :payment_id
@@ -92,6 +93,13 @@ SELECT link.mx_invoice_id, line.line, line.product_name, line.quantity::numeric 
   JOIN mx.invoice_purchases AS line USING (merchant_id, mx_invoice_id)
  WHERE link.merchant_id = :merchant_id AND link.mx_payment_id = :payment_id
  ORDER BY coalesce(line.total_amount, 0) DESC, link.position, line.line
+
+-- name: categories
+-- Every change of its category.
+SELECT changed_at, category_before, source_before, category, source, rule_id, confidence, decided_by
+  FROM mx.category_history
+ WHERE merchant_id = :merchant_id AND mx_payment_id = :payment_id
+ ORDER BY changed_at
 
 -- name: set_aside
 SELECT stream, reason, attempts, first_seen_at, last_seen_at, released_at
