@@ -113,7 +113,9 @@ def test_the_link_has_its_evidence_and_the_product_the_lines_that_it_won_against
         "Vitamin B12",
     ]
     assert "first wins ties" in told["product"]["rule"]
-    assert told["category"] == {"name": "Plans", "source": "exact_name"}
+    category = told["category"]
+    assert (category["name"], category["source"], category["changes"]) == ("Plans", "exact_name", [])
+    assert category["decided_at"]
     assert f"linked to invoice {invoice_id} (number 1200)" in words
     assert "category: Plans (by the product's exact name)" in words
 
