@@ -117,7 +117,7 @@ def test_the_link_has_its_evidence_and_the_product_the_lines_that_it_won_against
     assert (category["name"], category["source"], category["changes"]) == ("Plans", "exact_name", [])
     assert category["decided_at"]
     assert f"linked to invoice {invoice_id} (number 1200)" in words
-    assert "category: Plans (by the product's exact name)" in words
+    assert "category: Plans (by the product's exact name, nobody known at " in words
 
 
 def test_an_unlinked_payment_says_why(here: Here, clinic: Clinic, mx: SyntheticMx) -> None:
