@@ -87,6 +87,19 @@ class Budget:
             if self._breaker.is_open:
                 self._breaker.is_probing, self._may_probe = True, False
 
+    def take_now(self, gate: MerchantGate) -> bool:
+        """Take a place where nobody has to wait for one, nor to be told that the wait is too long."""
+        with self._lock:
+            now = time.monotonic()
+            # Whoever waits already comes first; in a pause and in an outage everyone waits.
+            if self._waiting or self._breaker.is_open or self._paused_until > now:
+                return False
+            if self._wait_seconds(gate, now) > 0 or gate.is_spent(now):
+                return False
+            gate.begin(now)
+            self._in_flight += 1
+            return True
+
     def give(self, gate: MerchantGate) -> None:
         """The place is free again."""
         with self._lock:

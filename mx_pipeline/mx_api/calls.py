@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol, TypeAlias
 
@@ -75,6 +76,10 @@ class Gate(Protocol):
         """Wait for a place, keep it while one request is in flight; may raise MxUnavailable instead."""
         ...
 
+    def take_now(self) -> Callable[[], object] | None:
+        """A place without waiting, as what gives it back; None where that would mean to wait, or to raise."""
+        ...
+
     def saw(self, call: Call) -> None:
         """Learn from how that request ended."""
         ...
@@ -96,6 +101,10 @@ class OpenGate:
         """Never waits."""
         return _FREE
 
+    def take_now(self) -> Callable[[], object]:
+        """Always."""
+        return _nothing
+
     def saw(self, call: Call) -> None:
         """Nothing to learn."""
 
@@ -107,6 +116,10 @@ class OpenGate:
 
 
 _FREE = nullcontext()
+
+
+def _nothing() -> None:
+    """Nothing to give back."""
 
 
 def heard_by_nobody(_call: Call, /) -> None:

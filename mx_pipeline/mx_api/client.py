@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from mx_pipeline.errors import BadSettings
 from mx_pipeline.mx_api.answers import Asked
+from mx_pipeline.mx_api.attempts import Question
 from mx_pipeline.mx_api.calls import CallLimits, Endpoint, OpenGate, heard_by_nobody
 from mx_pipeline.mx_api.credential import Credential
 from mx_pipeline.mx_api.decoding import Decoding
@@ -15,6 +16,7 @@ from mx_pipeline.mx_api.envelope import open_envelope
 from mx_pipeline.mx_api.one_host import POOL_SIZE
 from mx_pipeline.mx_api.page import Ask
 from mx_pipeline.mx_api.paging import Pages
+from mx_pipeline.mx_api.side_by_side import SideBySide
 from mx_pipeline.mx_api.transport import Transport
 from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
 
@@ -178,11 +180,19 @@ class MxClient:
 
     def get_payment(self, payment_id: int) -> PaymentDetail | RefusedRecord:
         """One payment with its invoice ids; raises MxNotFound where it is absent or another merchant's."""
-        return self._get("payment_detail", "payment", payment_id, self._payment_details)
+        return self._transport.get(self._one_payment(payment_id))
 
     def get_invoice(self, invoice_id: int) -> InvoiceDetail | RefusedRecord:
         """One invoice with its purchases; raises MxNotFound where it is absent or another merchant's."""
-        return self._get("invoice_detail", "invoice", invoice_id, self._invoice_details)
+        return self._transport.get(self._one_invoice(invoice_id))
+
+    def payments_side_by_side(self) -> SideBySide[PaymentDetail | RefusedRecord]:
+        """Many payments, each asked for alone."""
+        return SideBySide(self._transport, self._one_payment, most=self.most_in_flight)
+
+    def invoices_side_by_side(self) -> SideBySide[InvoiceDetail | RefusedRecord]:
+        """Many invoices, each asked for alone."""
+        return SideBySide(self._transport, self._one_invoice, most=self.most_in_flight)
 
     def check_credentials(self) -> None:
         """Ask for one invoice, as the vendor's own practice is; raises where the key is not good for this merchant."""
@@ -195,15 +205,23 @@ class MxClient:
             return open_envelope(asked, answer)
 
         query = f"merchantId={self.merchant_id}&limit={ask.limit}&offset={ask.offset}"
-        return self._transport.get(asked, f"{API_PATH}{path}?{query}", read)
+        return self._transport.get(Question(asked, f"{API_PATH}{path}?{query}", read))
 
-    def _get(self, endpoint: Endpoint, path: str, mx_id: int, decoding: Decoding[D]) -> D | RefusedRecord:
+    def _one_payment(self, payment_id: int) -> Question[PaymentDetail | RefusedRecord]:
+        return self._one("payment_detail", "payment", payment_id, self._payment_details)
+
+    def _one_invoice(self, invoice_id: int) -> Question[InvoiceDetail | RefusedRecord]:
+        return self._one("invoice_detail", "invoice", invoice_id, self._invoice_details)
+
+    def _one(
+        self, endpoint: Endpoint, path: str, mx_id: int, decoding: Decoding[D]
+    ) -> Question[D | RefusedRecord]:
         asked = Asked(endpoint, mx_id)
 
         def read(answer: Answer) -> D | RefusedRecord:
             return decoding.detail(asked, answer)
 
-        return self._transport.get(asked, f"{API_PATH}{path}/{mx_id}?merchantId={self.merchant_id}", read)
+        return Question(asked, f"{API_PATH}{path}/{mx_id}?merchantId={self.merchant_id}", read)
 
 
 def _scheme_and_host(base_url: str) -> str:

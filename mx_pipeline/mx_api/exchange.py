@@ -12,11 +12,13 @@ import http.client
 import io
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from mx_pipeline.mx_api.reply import HEADERS_READ, Reply
 from mx_pipeline.mx_api.unusual_answers import by_http_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mx_pipeline.mx_api.credential import Request
     from mx_pipeline.mx_api.line import Line
@@ -26,6 +28,18 @@ LONGEST_HEAD = 16_384
 LINES_REMEMBERED = 256
 LONGEST_FAST_BODY = 8_000_000
 """Beyond it http.client reads piece by piece, so that the reader can stop at its cap."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The head of a usual answer, which has come whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body_begins: int
+    whole_bytes: int
+    """Of head and body together."""
+    is_last: bool
+    """The connection ends with this answer."""
 
 
 def exchanged(line: Line, request: Request, keep: Callable[[Line], None]) -> Reply:
@@ -42,8 +56,8 @@ def exchanged(line: Line, request: Request, keep: Callable[[Line], None]) -> Rep
         raise
 
 
-def _plain(line: Line, came: bytes, keep: Callable[[Line], None]) -> Reply | None:
-    """None where this is not the usual answer."""
+def head_of(came: bytes) -> Head | None:
+    """The head of an answer that came in one piece; None where this is not the usual answer."""
     head_end = came.find(b"\r\n\r\n", 0, LONGEST_HEAD)
     if head_end < 0 or not came.startswith(b"HTTP/1.1 ") or came[12:13] != b" " or came[9:10] not in b"2345":
         return None
@@ -51,18 +65,31 @@ def _plain(line: Line, came: bytes, keep: Callable[[Line], None]) -> Reply | Non
     length = headers.get("Content-Length", "") if headers else ""
     if headers is None or not (length.isascii() and length.isdigit()) or int(length) > LONGEST_FAST_BODY:
         return None
-    status, missing = int(came[9:12]), int(length) - (len(came) - head_end - 4)
-    if missing < 0 or status in (204, 304):
+    status = int(came[9:12])
+    if status in (204, 304):
         return None
-    body = came[head_end + 4 :]
-    if missing:
-        body = _rest(line, body, missing)
-    # All that was announced has come, so the next call may have the connection at once.
-    if headers.get("Connection", "").lower() == "close":
+    is_last = headers.get("Connection", "").lower() == "close"
+    return Head(status, headers, head_end + 4, head_end + 4 + int(length), is_last)
+
+
+def usual_reply(line: Line, head: Head, body: bytes, keep: Callable[[Line], None]) -> Reply:
+    """All that was announced has come, so the next call may have the connection at once."""
+    if head.is_last:
         line.close()
     else:
         keep(line)
-    return Reply(status, headers, io.BytesIO(body), _nothing, _nothing)
+    return Reply(head.status, head.headers, io.BytesIO(body), _nothing, _nothing)
+
+
+def _plain(line: Line, came: bytes, keep: Callable[[Line], None]) -> Reply | None:
+    """None where this is not the usual answer."""
+    head = head_of(came)
+    if head is None or len(came) > head.whole_bytes:
+        return None
+    body = came[head.body_begins :]
+    if len(came) < head.whole_bytes:
+        body = _rest(line, body, head.whole_bytes - len(came))
+    return usual_reply(line, head, body, keep)
 
 
 def _headers(head: bytes) -> dict[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import select
+import ssl
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from mx_pipeline.mx_api.credential import Request
 
+READ_BYTES = 16_384
 TIMEOUT_TOLERANCE_SECONDS = 0.01
 """A socket's timeout is a system call, so one that is nearly right stays."""
 
@@ -54,6 +56,26 @@ class Line:
         """How many bytes came; 0 at the end."""
         self._give_the_time_left()
         return self._sock.recv_into(buffer)
+
+    def fileno(self) -> int:
+        """For whoever waits for several at once."""
+        return self._sock.fileno()
+
+    def send_now(self, request: Request) -> None:
+        """All of it at once, for it is small; raises OSError where that cannot be."""
+        if self._timeout != 0:
+            self._sock.settimeout(0)
+            self._timeout = 0
+        wire = request.wire_bytes()
+        if self._sock.send(wire) != len(wire):
+            raise BlockingIOError("the connection takes no whole request at once")
+
+    def receive_now(self) -> bytes | None:
+        """What is here already; None where more must be waited for, and nothing at the end."""
+        try:
+            return self._sock.recv(READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
 
     def close(self) -> None:
         """Give it up."""

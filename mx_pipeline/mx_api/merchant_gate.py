@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mx_pipeline.mx_api.pacing import Pace, Quota
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from mx_pipeline.mx_api.budget import Budget
@@ -38,6 +39,13 @@ class MerchantGate:
         """Wait on entering. Raises MxRateLimited or MxOutage where that would take too long."""
         return self
 
+    def take_now(self) -> Callable[[], object] | None:
+        """A place where there is one at once, as what gives it back."""
+        return self._give if self.budget.take_now(self) else None
+
+    def _give(self) -> None:
+        self.budget.give(self)
+
     def __enter__(self) -> Self:
         """Wait for a place."""
         self.budget.take(self)
@@ -46,6 +54,14 @@ class MerchantGate:
     def __exit__(self, *_: object) -> None:
         """Give it back."""
         self.budget.give(self)
+
+    def is_spent(self, now: float) -> bool:
+        """Whether the next call would be one more than the quota."""
+        return (
+            self.quota is not None
+            and self.quota.used >= self.quota.calls_per_day
+            and now < self.quota.resets_at
+        )
 
     def begin(self, now: float) -> None:
         """A call goes out. Raises MxRateLimited where the quota is used up."""
@@ -57,8 +73,8 @@ class MerchantGate:
     def resumes_in(self) -> float:
         """Seconds until this merchant's next call may go out; 0 where it may now."""
         now = time.monotonic()
-        spent = self.quota is not None and self.quota.used >= self.quota.calls_per_day
-        return max(self.budget.resumes_in(), self.quota.resets_at - now if self.quota and spent else 0.0)
+        spent = self.quota.resets_at - now if self.quota and self.is_spent(now) else 0.0
+        return max(self.budget.resumes_in(), spent)
 
     def saw(self, call: Call) -> None:
         """Learn from how a request ended."""

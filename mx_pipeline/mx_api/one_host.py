@@ -1,9 +1,9 @@
 """
 Connections to one host: kept open, given out one call at a time, trusted only with a valid certificate.
 
-urllib3 makes them (addresses, timeouts, TLS); `exchange` speaks over them. What lies between in requests and
-urllib3 (sessions, adapters, redirects, proxies, cookies, header objects) is not wanted here and cost 0.4 ms
-of CPU a call, which was more than all other work on an invoice together (measured 2026-11).
+urllib3 makes them (addresses, timeouts, TLS); `exchange` and `attempts` speak over them. What lies between in
+requests and urllib3 (sessions, adapters, redirects, proxies, cookies, header objects) is not wanted here and cost
+0.4 ms of CPU a call, which was more than all other work on an invoice together (measured 2026-11).
 """
 
 from __future__ import annotations
@@ -19,14 +19,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from mx_pipeline.mx_api.exchange import exchanged
 from mx_pipeline.mx_api.line import Line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mx_pipeline.mx_api.credential import Request
-    from mx_pipeline.mx_api.reply import Reply
 
 POOL_SIZE = 32
 """Connections kept open: as many as threads may call at once."""
@@ -64,22 +61,25 @@ class OneHost:
         self._tls = _trusting(ca_file) if parts.scheme == "https" else None
         self._idle: deque[Line] = deque(maxlen=POOL_SIZE)
 
-    def send(self, request: Request, *, connect_seconds: float, ends_at: float) -> Reply:
-        """Status, headers and body. Raises NoConnection, NotTrusted, and what `exchanged` raises.
+    def line(self, *, connect_seconds: float) -> Line:
+        """An idle connection, or a new one. Raises NoConnection, NotTrusted."""
+        return self.idle_line() or self._new_line(connect_seconds)
 
-        `ends_at`: on the monotonic clock; from then on reading times out.
-        """
-        line = self._idle_line() or self._new_line(connect_seconds)
-        line.call_must_end_at(ends_at)
-        return exchanged(line, request, self._idle.append)
+    def keep(self, line: Line) -> None:
+        """Take a connection back for the next call."""
+        self._idle.append(line)
+
+    def has_idle_line(self) -> bool:
+        """Whether there seems to be one."""
+        return bool(self._idle)
 
     def close(self) -> None:
         """Close the connections that are idle."""
         while self._idle:
             self._idle.pop().close()
 
-    def _idle_line(self) -> Line | None:
-        """The one used last: the others may then time out at the host."""
+    def idle_line(self) -> Line | None:
+        """The one used last, or None: the others may then time out at the host."""
         while True:
             try:
                 line = self._idle.pop()

@@ -31,6 +31,11 @@ class KeyTrust:
             with self._lock:
                 pass
 
+    @property
+    def is_trusted(self) -> bool:
+        """Neither in doubt nor refused."""
+        return not self._is_in_doubt and self._refusal is None
+
     def demand(self) -> None:
         """Raise if MX has refused the key for good: a locked-out key is not helped by more calls."""
         if self._refusal is not None:

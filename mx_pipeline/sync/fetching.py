@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
-from threading import Semaphore
+from threading import Semaphore, Thread
 from types import TracebackType
-from typing import Generic, Self, TypeAlias
+from typing import Generic, Self
 
 from mx_pipeline.errors import MxNotFound
+from mx_pipeline.mx_api.side_by_side import SideBySide
 from mx_pipeline.records import RefusedRecord
+from mx_pipeline.sync.basket import Basket
 from mx_pipeline.sync.landing import D, Fetched, find_out, is_unanswered, refuse_forbidden, what_came
 from mx_pipeline.sync.wanted import Wanted
 
@@ -23,23 +23,19 @@ With one, calls would wait for each commit; with two, commits of 15 ms and calls
 each other."""
 BATCH_OF_UNWRITTEN = 0.75
 """A batch is no more than this part of them, so that calls go on while it is written."""
-GATHER_SECONDS = 0.02
-"""A commit costs 5 ms of CPU whatever is in it, so a few answers are waited for; no longer than a call takes."""
 UNANSWERED_IN_A_ROW = 5
 """One record that never answers is the vendor's; after five in a row the vendor itself is asked."""
 
-_Landed: TypeAlias = "tuple[int, float, D | RefusedRecord | Exception] | None"
-"""Id, when it was asked for, what came; None when a thread has no more to ask."""
+START_AGAIN_SECONDS = 0.01
+"""Where there was no place for a call, it is tried again so soon, though nothing has landed."""
 
 
 @dataclass(frozen=True)
 class Asking(Generic[D]):
     """How records of one stream are asked for."""
 
-    fetch: Callable[[int], D | RefusedRecord]
+    calls: Callable[[], SideBySide[D | RefusedRecord]]
     stream: str
-    in_flight: int
-    """No more calls are made at once."""
     probe: Callable[[], object]
     """A call that needs no record: several unanswered in a row are the vendor's trouble if it raises."""
     recheck_seconds: float
@@ -63,20 +59,21 @@ class Flight(Generic[D]):
     failure: Exception | None = None
     """The vendor's trouble, or ours: nothing more is sent, and what had been sent lands and is handed on."""
     _wanted: Wanted = field(default_factory=Wanted)
-    _landed: SimpleQueue[_Landed[D]] = field(default_factory=SimpleQueue)
+    _calls: SideBySide[D | RefusedRecord] = field(init=False)
+    _basket: Basket[D] = field(init=False)
     _room: Semaphore = field(init=False)
     """A call takes a place, and what it brought keeps it until it is committed."""
-    _judged: Semaphore = field(default_factory=lambda: Semaphore(0))
-    """After trouble a thread waits until it is known whose trouble it is."""
-    _pool: ThreadPoolExecutor = field(init=False)
-    _flying: int = 0
+    _patience: float | None = None
+    _thread: Thread | None = None
     _unanswered: int = 0
     _answered: int = 0
 
     def __post_init__(self) -> None:
-        """Threads are begun as there is something to ask."""
-        self._room = Semaphore(self._places)
-        self._pool = ThreadPoolExecutor(self.asking.in_flight, thread_name_prefix=self.asking.stream)
+        """The thread is begun when there is something to ask."""
+        self._calls = self.asking.calls()
+        places = self._calls.most * UNWRITTEN_PER_CALL
+        self._room = Semaphore(places)
+        self._basket = Basket(max(1, int(places * BATCH_OF_UNWRITTEN)))
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -86,78 +83,74 @@ class Flight(Generic[D]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is in flight any more; what landed and was not taken is forgotten."""
-        self._wanted.forget()
-        self._room.release(self.asking.in_flight)
-        self._judged.release(self.asking.in_flight)
-        self._pool.shutdown()
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+        self._calls.close()
 
     def ask(self, ids: Sequence[int]) -> None:
         """Ask for these too."""
         self._wanted.add(ids)
-        for _ in range(min(self.asking.in_flight - self._flying, len(ids))):
-            self._flying += 1
-            self._pool.submit(self._fetch_on)
+        if self._thread is None and len(ids):
+            self._thread = Thread(target=self._fly, name=self.asking.stream, daemon=True)
+            self._thread.start()
+        self._calls.wake()
 
     def landed(self) -> Generator[list[Fetched[D]]]:
-        """What has come by now; waits for nothing."""
+        """The whole batches that have come by now; waits for nothing."""
         return self._batches(wait=False)
 
     def rest(self) -> Generator[list[Fetched[D]]]:
         """Everything that is still to come."""
         self._wanted.complete()
+        self._calls.wake()
         return self._batches(wait=True)
 
     def stop(self) -> None:
         """Ask for nothing more."""
         self._wanted.forget()
+        self._calls.wake()
 
-    @property
-    def _places(self) -> int:
-        return self.asking.in_flight * UNWRITTEN_PER_CALL
+    def _fly(self) -> None:
+        try:
+            while not (self._start() and not self._calls.in_the_air):
+                self._basket.put(self._calls.wait(self._patience))
+        except Exception as error:
+            self.failure = self.failure or error
+            self._wanted.forget()
+        finally:
+            self._basket.end()
 
-    def _fetch_on(self) -> None:
-        while self._room.acquire():
-            mx_id = self._wanted.take()
+    def _start(self) -> bool:
+        """Ask for as many as may be; True where nothing more will be asked for."""
+        self._patience = None
+        while True:
+            is_complete, mx_id = self._wanted.is_complete, self._wanted.first()
             if mx_id is None:
-                break
-            sent_at = time.monotonic()
-            try:
-                self._landed.put((mx_id, sent_at, self.asking.fetch(mx_id)))
-            except Exception as error:
-                self._landed.put((mx_id, sent_at, error))
-                self._judged.acquire()
-        self._landed.put(None)
+                return is_complete
+            # After trouble one call less is made, until it is known whose trouble it is.
+            if self._calls.in_the_air + self._basket.unjudged >= self._calls.most:
+                return False
+            if not self._room.acquire(blocking=False):
+                return False
+            if not self._calls.start(mx_id):
+                self._room.release()
+                self._patience = START_AGAIN_SECONDS
+                return False
+            self._wanted.take()
 
     def _batches(self, *, wait: bool) -> Generator[list[Fetched[D]]]:
-        batch: list[Fetched[D]] = []
-        most, due_at = max(1, int(self._places * BATCH_OF_UNWRITTEN)), 0.0
-        while self._flying:
-            patience = max(0.0, due_at - time.monotonic()) if batch else None
-            try:
-                one = self._landed.get(timeout=patience if wait else 0)
-            except Empty:
-                if not wait:
-                    break
-                yield from self._handed_on(batch)
-                batch = []
-                continue
-            fetched = None if one is None else self._judge(one)
-            self._flying -= one is None
-            if fetched is None:
-                self._room.release()
-                continue
-            if not batch:
-                due_at = time.monotonic() + GATHER_SECONDS
-            batch.append(fetched)
-            if len(batch) == most:
-                yield from self._handed_on(batch)
-                batch = []
-        if batch:
-            yield from self._handed_on(batch)
+        while self._thread is not None and (came := self._basket.take(wait=wait)):
+            batch = [fetched for one in came if (fetched := self._judge(one)) is not None]
+            self._make_room(len(came) - len(batch))
+            if batch:
+                yield batch
+                self._make_room(len(batch))
 
-    def _handed_on(self, batch: list[Fetched[D]]) -> Generator[list[Fetched[D]]]:
-        yield batch
-        self._room.release(len(batch))
+    def _make_room(self, places: int) -> None:
+        if places:
+            self._room.release(places)
+            self._calls.wake()
 
     def _judge(self, one: tuple[int, float, D | RefusedRecord | Exception]) -> Fetched[D] | None:
         """What came; None where it is to be asked for again, or where all is over."""
@@ -175,7 +168,8 @@ class Flight(Generic[D]):
             return None
         finally:
             if isinstance(one[2], Exception):
-                self._judged.release()
+                self._basket.judged()
+                self._calls.wake()
         if not self.is_second and isinstance(fetched.trouble, MxNotFound):
             self.missed.append(fetched.mx_id)
             self.missed_at = time.monotonic()

@@ -12,6 +12,7 @@ from typing import Generic
 
 from mx_pipeline.errors import RowRefused, WarehouseSlow
 from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.mx_api.side_by_side import SideBySide
 from mx_pipeline.records import InvoiceDetail, PaymentDetail, RefusedRecord
 from mx_pipeline.sync.fetching import Asking, Flight, to_the_end
 from mx_pipeline.sync.landing import D, Fetched
@@ -35,7 +36,7 @@ class SingleStream(Generic[D]):
     """One of the two kinds of pages of single records."""
 
     stream: str
-    fetch: Callable[[MxClient, int], D | RefusedRecord]
+    calls: Callable[[MxClient], SideBySide[D | RefusedRecord]]
     load: Callable[[Tenant, Sequence[tuple[D, datetime]]], Merged]
 
     def read(self, work: Work, ids: Sequence[int], phase: Phase) -> None:
@@ -52,9 +53,8 @@ class SingleStream(Generic[D]):
         client = work.client
         return Flight(
             Asking(
-                fetch=partial(self.fetch, client),
+                calls=partial(self.calls, client),
                 stream=self.stream,
-                in_flight=client.most_in_flight,
                 probe=client.check_credentials,
                 recheck_seconds=client.limits.recheck_seconds,
             )
@@ -120,5 +120,9 @@ class SingleStream(Generic[D]):
             return work.commit(partial(write, at_once=False))
 
 
-PAYMENT_PAGES = SingleStream[PaymentDetail]("payment_details", MxClient.get_payment, load_payment_details)
-INVOICE_PAGES = SingleStream[InvoiceDetail]("invoice_details", MxClient.get_invoice, load_invoice_details)
+PAYMENT_PAGES = SingleStream[PaymentDetail](
+    "payment_details", MxClient.payments_side_by_side, load_payment_details
+)
+INVOICE_PAGES = SingleStream[InvoiceDetail](
+    "invoice_details", MxClient.invoices_side_by_side, load_invoice_details
+)

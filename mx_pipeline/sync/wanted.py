@@ -1,4 +1,4 @@
-"""Ids that wait to be asked for: added while others are asked for, taken by many threads, 8 bytes each."""
+"""Ids that wait to be asked for: added by one thread while another asks for them, 8 bytes each."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ class Wanted:
         """Nothing yet, and more may come."""
         self._parts: deque[array[int]] = deque()
         self._at = 0
-        self._is_complete = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self.is_complete = False
+        """No more will come."""
 
     def add(self, ids: Iterable[int]) -> None:
         """After those that wait already."""
         part = array("q", ids)
-        if not part:
-            return
-        with self._changed:
-            self._parts.append(part)
-            self._changed.notify_all()
+        if part:
+            with self._lock:
+                self._parts.append(part)
 
     def complete(self) -> None:
         """No more will come."""
-        with self._changed:
-            self._is_complete = True
-            self._changed.notify_all()
+        self.is_complete = True
 
     def forget(self) -> None:
         """None of those that wait is wanted any more, and no more will come."""
-        with self._changed:
+        with self._lock:
             self._parts.clear()
             self._at = 0
-        self.complete()
+            self.is_complete = True
+
+    def first(self) -> int | None:
+        """The one that waits longest; it goes on waiting. None where none does."""
+        with self._lock:
+            return self._parts[0][self._at] if self._parts else None
 
     def take(self) -> int | None:
-        """The next, waiting for one if there may be more; None where there is none."""
-        with self._changed:
-            while not self._parts:
-                if self._is_complete:
-                    return None
-                self._changed.wait()
+        """The same, and it waits no more."""
+        with self._lock:
+            if not self._parts:
+                return None
             part = self._parts[0]
             mx_id = part[self._at]
             self._at += 1

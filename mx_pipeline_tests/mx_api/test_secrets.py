@@ -89,7 +89,12 @@ def test_s18_no_repr_shows_the_key(vendor, client, told):
     list(pages)
 
     shown = [repr(client), repr(pages), repr(told), str(client), repr(client._transport), repr(vars(client))]
-    shown += [repr(vars(client._transport)), repr(client._transport._credential.request("host", "/path"))]
+    attempts = client._transport.attempts
+    shown += [
+        repr(vars(client._transport)),
+        repr(vars(attempts)),
+        repr(attempts.credential.request("host", "/path")),
+    ]
 
     assert all(without_canary(each) for each in shown)
     assert repr(client) == f"MxClient(merchant_id=1000000001, base_url='{vendor.url}')"

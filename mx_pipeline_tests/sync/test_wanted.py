@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
 
 from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.sync.invoice_flight import not_yet
@@ -14,21 +13,21 @@ BYTES_PER_ID = 20
 """Eight in the array, and as many again while it grows."""
 
 
-def test_every_id_is_taken_once_by_whichever_thread() -> None:
+def test_every_id_is_taken_once_in_the_order_of_its_coming() -> None:
     wanted = Wanted()
+    wanted.add(range(100))
+    assert wanted.first() == 0
+    taken = [wanted.take() for _ in range(100)]
+    assert wanted.first() is None
+    wanted.add([])
+    wanted.add(range(100, 150))
+    assert not wanted.is_complete
 
-    def take_all(_: int) -> list[int]:
-        return list(iter(wanted.take, None))
+    wanted.complete()
+    taken += iter(wanted.take, None)
 
-    with ThreadPoolExecutor(4) as pool:
-        taking = [pool.submit(take_all, n) for n in range(4)]
-        wanted.add(range(100))
-        wanted.add([])
-        wanted.add(range(100, 150))
-        wanted.complete()
-        taken = [mx_id for one in taking for mx_id in one.result()]
-
-    assert sorted(taken) == list(range(150))
+    assert taken == list(range(150))
+    assert wanted.is_complete
 
 
 def test_what_is_forgotten_is_not_taken() -> None:
@@ -38,7 +37,8 @@ def test_what_is_forgotten_is_not_taken() -> None:
 
     wanted.forget()
 
-    assert wanted.take() is None
+    assert wanted.first() is wanted.take() is None
+    assert wanted.is_complete
 
 
 def test_what_was_asked_for_is_not_asked_for_again() -> None:
