@@ -7,7 +7,7 @@ import dagster as dg
 
 from mx_pipeline.defs import checks
 from mx_pipeline.defs.columns import columns_of
-from mx_pipeline.defs.failures import made_it, raise_if_any_failed, told_to_dagster
+from mx_pipeline.defs.failures import is_news, raise_if_any_failed, told_to_dagster
 from mx_pipeline.defs.partitions import merchants, partition_of
 from mx_pipeline.defs.resources import MxResource, WarehouseResource
 from mx_pipeline.defs.syncing import answerer_name, is_being_cancelled, merchants_of, phases_of, reports
@@ -94,7 +94,7 @@ def merchant_sync(
     with told_to_dagster(), warehouse.loader() as loader, mx.answerer(answerer_name(context.run)) as answerer:
         for report in reports(context, answerer):
             yield from materializations(loader, report)
-            if made_it(report):
+            if is_news(report):
                 yield from checks.verdicts(context, loader, [report.merchant_id])
             ended.append(report)
         if not phases_of(context):

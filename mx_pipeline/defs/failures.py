@@ -30,6 +30,11 @@ def made_it(report: SyncReport) -> bool:
     return report.outcome in MADE_IT
 
 
+def is_news(report: SyncReport) -> bool:
+    """Is there anything to look at again? A dry run has changed nothing."""
+    return made_it(report) and not report.is_dry
+
+
 def raise_if_any_failed(
     reports: Iterable[SyncReport], *, is_being_cancelled: Callable[[], bool] = lambda: False
 ) -> None:

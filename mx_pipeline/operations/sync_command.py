@@ -50,6 +50,12 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", help="Read everything again, not only what may have changed.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only read and compare the newest N payments: what would change, at which cost."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Only ask; Dagster launches it. Prints the request's number.")
@@ -60,7 +66,15 @@ def sync(
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
 
-    request = _request(latest=latest, emergency=emergency, reason=reason, since=since, until=until, full=full)
+    request = _request(
+        latest=latest,
+        emergency=emergency,
+        reason=reason,
+        since=since,
+        until=until,
+        full=full,
+        dry_run=dry_run,
+    )
     named = list(dict.fromkeys(words.merchant_id(text) for text in merchants or ()))
     if bool(named) == every:
         raise BadInput("say which merchants to sync: either their numbers or --all")
@@ -93,6 +107,7 @@ def _request(
     since: str | None,
     until: str | None,
     full: bool,
+    dry_run: bool,
 ) -> SyncRequest:
     from mx_pipeline.operations.context import operator
     from mx_pipeline.settings import day
@@ -114,6 +129,7 @@ def _request(
         until=None if until is None else day(until),
         emergency=emergency,
         reason=reason or (NO_REASON if emergency else None),
+        dry_run=dry_run,
     )
     request.check()
     return request
@@ -182,9 +198,9 @@ def _followed(
 
 def print_runs(reports: Sequence[SyncReport]) -> None:
     """For a person: a table, and what each run has to say."""
-    from mx_pipeline.operations.tables import sync_table
+    from mx_pipeline.operations.tables import dry_run_table, sync_table
 
-    say_table(sync_table(reports))
+    say_table(dry_run_table(reports) if any(report.is_dry for report in reports) else sync_table(reports))
     for report in reports:
         if report.message:
             say(f"merchant {report.merchant_id}: {report.message}")

@@ -53,6 +53,26 @@ def sync_table(reports: Sequence[SyncReport]) -> Table:
     return table
 
 
+def dry_run_table(reports: Sequence[SyncReport]) -> Table:
+    """One row per merchant that was only compared: its payments, its invoices, and what the sync itself would cost."""
+    table = _table("merchant", "outcome")
+    names = {
+        "would add": "wouldAdd",
+        "would change": "wouldChange",
+        "would leave": "wouldLeave",
+        "invoices to fetch": "invoicesToFetch",
+        "calls forecast": "callsForecast",
+        "calls needed": "callsNeeded",
+        "calls made now": "apiCalls",
+    }
+    for header in names:
+        table.add_column(header, justify="right")
+    for report in reports:
+        figures = [_number(report.stats, name) for name in names.values()]
+        table.add_row(str(report.merchant_id), report.outcome, *figures)
+    return table
+
+
 def status_table(rows: Sequence[Any], *, now: datetime) -> Table:
     """One row per merchant, of `merchant_states`."""
     table = _table("merchant", "name", "state", "last success", "last outcome", "certificate")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,10 +11,12 @@ from datetime import UTC, datetime
 from mx_pipeline.errors import BadInput, MxCredentialsRefused, MxPipelineError, SyncStopped
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.mx_api.merchant_gate import MerchantGate
 from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
 from mx_pipeline.sync.defects import defect
+from mx_pipeline.sync.dry_run import DryRun
 from mx_pipeline.sync.held_back import held_back
 from mx_pipeline.sync.lease import WAIT_SECONDS, leased
 from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder, SyncReport
@@ -160,27 +163,14 @@ class Answerer:
                 dagster_run_id=dagster_run_id,
                 phases=phases,
             )
-            base_url = self.mx_urls[mx_environment(merchant.environment)]
+            if claimed.request.dry_run:
+                with self._asking(merchant, credentials, claimed, calls) as (client, _):
+                    return DryRun(order, claimed.request, client, self.warehouse, calls, stop).run()
             with (
                 leased(
                     self.warehouse, merchant_id, holder=self.name, wait_seconds=self.wait_seconds
                 ) as token,
-                self._budgets.gate(
-                    merchant_id,
-                    self.sealer.current.credential_name(credentials.consumer_key, base_url),
-                    environment=merchant.environment,
-                    keep_usage=lambda: self._keep_usage(merchant_id, claimed.request_id, calls),
-                ) as gate,
-                MxClient(
-                    base_url=base_url,
-                    consumer_key=credentials.consumer_key,
-                    consumer_secret=credentials.consumer_secret,
-                    merchant_id=merchant_id,
-                    limits=self.limits,
-                    on_call=calls,
-                    gate=gate,
-                    key_now=lambda: self._key_now(merchant_id, claimed),
-                ) as client,
+                self._asking(merchant, credentials, claimed, calls) as (client, gate),
             ):
                 report = run_sync(order, client, self.warehouse, calls, token=token, stop=stop)
                 return held_back(self.warehouse, report, gate)
@@ -189,6 +179,32 @@ class Answerer:
         except Exception as error:
             # Dagster would store its text and its causes, and either may quote a key.
             return failed_report(merchant_id, MxPipelineError(defect(error)))
+
+    @contextmanager
+    def _asking(
+        self, merchant: Merchant, credentials: Credentials, claimed: Claimed, calls: CallCount
+    ) -> Generator[tuple[MxClient, MerchantGate]]:
+        """The vendor, asked within the budget that all who use this key share."""
+        base_url, merchant_id = self.mx_urls[mx_environment(merchant.environment)], merchant.merchant_id
+        with (
+            self._budgets.gate(
+                merchant_id,
+                self.sealer.current.credential_name(credentials.consumer_key, base_url),
+                environment=merchant.environment,
+                keep_usage=lambda: self._keep_usage(merchant_id, claimed.request_id, calls),
+            ) as gate,
+            MxClient(
+                base_url=base_url,
+                consumer_key=credentials.consumer_key,
+                consumer_secret=credentials.consumer_secret,
+                merchant_id=merchant_id,
+                limits=self.limits,
+                on_call=calls,
+                gate=gate,
+                key_now=lambda: self._key_now(merchant_id, claimed),
+            ) as client,
+        ):
+            yield client, gate
 
     def _opened_key(self, merchant_id: int, claimed: Claimed) -> tuple[Merchant, Credentials]:
         """The key leaves its seal once a sync, and again where it was replaced; that goes on the record.

@@ -115,6 +115,8 @@ class SyncReport:
     """For each phase that ran to its end: what it did. A phase that failed is not among them."""
     is_interrupted: bool = False
     """Its process had to end; the request waits again, and the next process goes on."""
+    is_dry: bool = False
+    """It only compared."""
 
     def as_json(self) -> dict[str, object]:
         """One element of `runs` in `sync --json`."""

@@ -10,16 +10,14 @@ from datetime import UTC, datetime
 from mx_pipeline.errors import (
     LeaseLost,
     MxCredentialsRefused,
-    MxPipelineError,
-    MxRateLimited,
     SyncInterrupted,
     SyncStopped,
     WarehouseError,
 )
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.sync.certificate import certify
-from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.details import read_details
+from mx_pipeline.sync.ending import ended_by
 from mx_pipeline.sync.enrichment import enrich
 from mx_pipeline.sync.invoice_flight import invoice_flight
 from mx_pipeline.sync.invoice_map import read_invoice_map
@@ -97,20 +95,11 @@ def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: Call
 def _phases(work: Work) -> tuple[Outcome, str]:
     try:
         _run_phases(work)
-    except MxCredentialsRefused as error:
-        work.commit(lambda tenant: tenant.run("merchants", "refuse_credentials"))
-        return "auth_failed", str(error)
-    except MxRateLimited as error:
-        return "rate_limited", str(error)
-    except SyncStopped as error:
-        return "cancelled", str(error)
-    except SyncInterrupted as error:
-        work.is_interrupted = True
-        return "cancelled", str(error)
-    except MxPipelineError as error:
-        return "failed", str(error)
     except Exception as error:
-        return "failed", defect(error)
+        if isinstance(error, MxCredentialsRefused):
+            work.commit(lambda tenant: tenant.run("merchants", "refuse_credentials"))
+        work.is_interrupted = isinstance(error, SyncInterrupted)
+        return ended_by(error)
     if work.notes:
         return "partial", "not complete: " + "; ".join(work.notes)
     return "success", ""

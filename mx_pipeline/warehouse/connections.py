@@ -66,6 +66,7 @@ class Opening:
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])
     isolation_level: IsolationLevel | None = None
     limits: Mapping[str, str] = field(default_factory=lambda: LIMITS)
+    is_read_only: bool = False
 
 
 ENTER = Opening()
@@ -207,6 +208,8 @@ class Warehouse:
             try:
                 if opening.isolation_level is not None:
                     connection = connection.execution_options(isolation_level=opening.isolation_level)
+                if opening.is_read_only:
+                    connection = connection.execution_options(postgresql_readonly=True)
                 return connection, connection.execute(statement, parameters).one()
             except BaseException as error:
                 connection.close()

@@ -210,3 +210,22 @@ def test_a_terminal_sees_the_phases_and_stdout_stays_pure(
 
     assert ran.runs[0]["status"] == "success"
     assert f"merchant {MERCHANT}: payments" in ran.err
+
+
+def test_a_dry_run_tells_what_would_change_and_what_it_would_cost(
+    here: Here, clinic: Clinic, warehouse: WarehouseUnderTest
+) -> None:
+    clinic(payments=30)
+
+    told, table = (
+        here("sync", MERCHANT, "--latest", 20, "--dry-run", "--json"),
+        here("sync", MERCHANT, "--latest", 20, "--dry-run"),
+    )
+
+    (run,) = told.runs
+    assert (told.code, table.code, run["status"], run["certificate"]) == (0, 0, "success", {})
+    assert (run["stats"]["dryRun"], run["stats"]["wouldAdd"], run["stats"]["wouldChange"]) == (True, 20, 0)
+    assert {"callsForecast", "callsNeeded", "apiCalls", "wouldLeave"} <= set(run["stats"])
+    assert "would add" in table.out
+    assert warehouse.value("SELECT count(*) FROM mx.payments") == 0
+    assert "give --latest" in here("sync", MERCHANT, "--dry-run").sentence

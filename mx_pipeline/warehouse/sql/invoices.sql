@@ -136,3 +136,27 @@ UPDATE mx.invoice_documents
  WHERE merchant_id = :merchant_id
    AND vanished_at IS NULL
    AND mx_invoice_id = ANY (CAST(:ids AS bigint[]))
+
+-- name: stored_invoices
+-- Which of these are here, whatever they say.
+SELECT mx_invoice_id
+  FROM mx.invoice_documents
+ WHERE merchant_id = :merchant_id AND mx_invoice_id = ANY (CAST(:ids AS bigint[]))
+
+-- name: invoices_of_numbers
+-- For each of these numbers what is known: its invoice; or that MX has none, which an empty id says.
+SELECT map.invoice_number, map.mx_invoice_id
+  FROM mx.invoice_map AS map
+ WHERE map.merchant_id = :merchant_id AND map.invoice_number = ANY (CAST(:numbers AS bigint[]))
+ UNION ALL
+SELECT miss.invoice_number, NULL
+  FROM mx.invoice_map_misses AS miss
+ WHERE miss.merchant_id = :merchant_id AND miss.invoice_number = ANY (CAST(:numbers AS bigint[]))
+
+-- name: read_alone
+-- Which of these invoices have been asked for alone, so that their product lines are here.
+SELECT mx_invoice_id
+  FROM mx.invoice_documents
+ WHERE merchant_id = :merchant_id
+   AND mx_invoice_id = ANY (CAST(:ids AS bigint[]))
+   AND detail_observed_at IS NOT NULL

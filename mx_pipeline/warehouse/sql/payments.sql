@@ -212,3 +212,7 @@ SELECT array_agg(mx_payment_id ORDER BY mx_payment_id) AS ids,
    AND created >= :no_older_than
    AND vanished_at IS NULL
    AND status NOT IN ('Settled', 'Voided', 'Declined', 'Chargedback')
+
+-- name: stored_payments
+-- Which of these are here, whatever they say.
+SELECT mx_payment_id FROM mx.payments WHERE merchant_id = :merchant_id AND mx_payment_id = ANY (CAST(:ids AS bigint[]))

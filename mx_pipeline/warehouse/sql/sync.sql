@@ -266,3 +266,8 @@ SELECT DISTINCT ON (stream) stream, scope, basis, verdict, source_count, our_cou
   FROM mx.certificates
  WHERE merchant_id = :merchant_id
  ORDER BY stream, made_at DESC, certificate_id DESC
+
+-- name: start_dry_run
+INSERT INTO mx.sync_runs (merchant_id, request_id, dagster_run_id, mode, parameters, dry_run)
+VALUES (:merchant_id, :request_id, :dagster_run_id, :mode, CAST(:parameters AS jsonb), true)
+RETURNING run_id
