@@ -31,6 +31,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x TooManyRequests          this caller asks faster than anybody may; `retry_after_seconds` says when again
   x UnknownMerchant          no such tenant, or it is not active
   x UnknownPayment           no such payment is stored here
+  x UnknownInvoice           no such invoice is stored here, or it is another merchant's
   x UnknownRequest           no such sync request, or it is another merchant's
   x BadInput                 what was asked cannot be done as asked; the message says what to type
   x BadSettings              an environment variable is missing or wrong
@@ -232,6 +233,12 @@ class UnknownPayment(MxPipelineError):
     """No such payment is stored here, for this merchant or for any."""
 
     code = "unknown_payment"
+
+
+class UnknownInvoice(MxPipelineError):
+    """No such invoice is stored here, or it is not this merchant's."""
+
+    code = "unknown_invoice"
 
 
 class UnknownRequest(MxPipelineError):

@@ -9,7 +9,17 @@ from importlib.metadata import version
 from anyio import to_thread
 from fastapi import FastAPI
 
-from mx_pipeline.operations.web import health, pages, signin, streams, syncs
+from mx_pipeline.operations.web import (
+    health,
+    invitations_routes,
+    merchants_routes,
+    pages,
+    records_routes,
+    reports_routes,
+    signin,
+    streams,
+    syncs,
+)
 from mx_pipeline.operations.web.documenting import documented
 from mx_pipeline.operations.web.door import Door
 from mx_pipeline.operations.web.inbox_writer import InboxWriter
@@ -24,6 +34,19 @@ from mx_pipeline.warehouse.logins import INBOX_ROLE, logins_of
 THREADS = 12
 """For routes that ask the warehouse: fewer than it has connections, so that no thread waits for one. Webhooks and
 whatever waits long bring a limiter of their own."""
+
+
+ROUTES = (
+    health,
+    signin,
+    syncs,
+    streams,
+    merchants_routes,
+    records_routes,
+    reports_routes,
+    invitations_routes,
+    pages,
+)
 
 
 def create_app(settings: Settings, web: WebSettings) -> FastAPI:
@@ -54,7 +77,7 @@ def create_app(settings: Settings, web: WebSettings) -> FastAPI:
     answer_with_problems(app)
     app.add_middleware(Door, web=web)
     app.add_middleware(Webhooks, writer=writer)
-    for router in (health.router, signin.router, syncs.router, streams.router, pages.router):
-        app.include_router(router)
+    for routes in ROUTES:
+        app.include_router(routes.router)
     app.openapi = lambda: documented(app)
     return app
