@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mx_pipeline.errors import AccessDenied
 from mx_pipeline.settings import Issuer
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.tokens import Known, is_ours, whose_subject, whose_token
+
+if TYPE_CHECKING:
+    from mx_pipeline.operations.identity import Claims
 
 LONGEST_TOKEN = 8192
 """Characters; an issuer's with many claims is a tenth of that."""
@@ -17,21 +22,14 @@ def person_of(token: str, issuer: Issuer | None, app: Warehouse) -> str:
         raise AccessDenied("the token is longer than any that is issued; copy it again")
     if is_ours(token) or issuer is None:
         with app.everyone() as session:
-            known = whose_token(session, token)
-    else:
-        known = _of_issuer(token, issuer, app)
-    if not known.is_active:
-        raise AccessDenied(
-            "this account is not active; a super admin or the operator can change that: "
-            "mx-pipeline users activate EMAIL"
-        )
-    return known.user_id
-
-
-def _of_issuer(token: str, issuer: Issuer, app: Warehouse) -> Known:
+            return _let_in(whose_token(session, token))
     from mx_pipeline.operations.identity import claims_of
 
-    claims = claims_of(token, issuer)
+    return person_of_claims(claims_of(token, issuer), issuer, app)
+
+
+def person_of_claims(claims: Claims, issuer: Issuer, app: Warehouse) -> str:
+    """The id of the person whom the issuer means. Raises AccessDenied."""
     with app.everyone() as session:
         known = whose_subject(
             session, issuer=issuer.url, subject=claims.subject, verified_email=claims.verified_email
@@ -41,4 +39,13 @@ def _of_issuer(token: str, issuer: Issuer, app: Warehouse) -> Known:
             "the issuer knows you, and this installation does not: ask for an invitation to the address that the "
             "issuer has verified, or a super admin for: mx-pipeline users add EMAIL"
         )
-    return known
+    return _let_in(known)
+
+
+def _let_in(known: Known) -> str:
+    if not known.is_active:
+        raise AccessDenied(
+            "this account is not active; a super admin or the operator can change that: "
+            "mx-pipeline users activate EMAIL"
+        )
+    return known.user_id

@@ -35,6 +35,8 @@ class Claims:
 
     subject: str
     verified_email: str | None
+    nonce: str | None = None
+    """Of a token that was asked for by a browser of ours."""
 
 
 @dataclass
@@ -96,20 +98,23 @@ def claims_of(token: str, issuer: Issuer) -> Claims:
         raise _not_good(f"it does not hold ({type(error).__name__})") from None
     email = claims.get("email")
     is_verified = claims.get("email_verified") is True
+    nonce = claims.get("nonce")
     return Claims(
-        subject=claims["sub"], verified_email=email if is_verified and isinstance(email, str) else None
+        subject=claims["sub"],
+        verified_email=email if is_verified and isinstance(email, str) else None,
+        nonce=nonce if isinstance(nonce, str) else None,
     )
 
 
 def _published_keys(issuer: Issuer) -> Mapping[str | None, jwt.PyJWK]:
-    configuration = _document(issuer.url.rstrip("/") + DISCOVERY)
+    configuration = document_of(issuer.url.rstrip("/") + DISCOVERY)
     if configuration.get("issuer") != issuer.url:
         raise _away("its discovery document names another issuer; check MX_OIDC_ISSUER letter by letter")
     address = configuration.get("jwks_uri")
-    if not isinstance(address, str) or not _is_as_safe(address, issuer.url):
+    if not isinstance(address, str) or not is_as_safe(address, issuer.url):
         raise _away("its discovery document names no address of keys that is safe to ask")
     keys: dict[str | None, jwt.PyJWK] = {}
-    for one in _document(address).get("keys", []):
+    for one in document_of(address).get("keys", []):
         # Keys for encryption, and secrets, are none of ours; nor is a kind that we cannot read.
         if isinstance(one, dict) and one.get("use", "sig") == "sig" and one.get("kty") != "oct":  # pyright: ignore[reportUnknownMemberType]
             try:
@@ -120,7 +125,8 @@ def _published_keys(issuer: Issuer) -> Mapping[str | None, jwt.PyJWK]:
     return keys
 
 
-def _document(address: str) -> Mapping[str, Any]:
+def document_of(address: str) -> Mapping[str, Any]:
+    """A JSON document of the issuer's. Raises AccessDenied where it is away."""
     try:
         with requests.get(address, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True) as answer:
             body = answer.raw.read(LARGEST_DOCUMENT_BYTES + 1, decode_content=True)
@@ -131,7 +137,7 @@ def _document(address: str) -> Mapping[str, Any]:
         raise _away(type(error).__name__) from None
 
 
-def _is_as_safe(address: str, issuer: str) -> bool:
+def is_as_safe(address: str, issuer: str) -> bool:
     """Encrypted; only an issuer on this machine itself may have its keys beside it without."""
     try:
         found, known = urlsplit(address), urlsplit(issuer)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from mx_pipeline.operations.web import (
     health,
     invitations_routes,
+    issuer_routes,
     merchants_routes,
     pages,
     records_routes,
@@ -23,6 +24,7 @@ from mx_pipeline.operations.web import (
 from mx_pipeline.operations.web.documenting import documented
 from mx_pipeline.operations.web.door import Door
 from mx_pipeline.operations.web.inbox_writer import InboxWriter
+from mx_pipeline.operations.web.meters import Meters
 from mx_pipeline.operations.web.office import Office
 from mx_pipeline.operations.web.problems import answer_with_problems
 from mx_pipeline.operations.web.web_settings import WebSettings
@@ -39,6 +41,7 @@ whatever waits long bring a limiter of their own."""
 ROUTES = (
     health,
     signin,
+    issuer_routes,
     syncs,
     streams,
     merchants_routes,
@@ -74,8 +77,9 @@ def create_app(settings: Settings, web: WebSettings) -> FastAPI:
     )
     app.state.office = office
     app.state.watchers = streams.Watchers()
+    app.state.meters = meters = Meters()
     answer_with_problems(app)
-    app.add_middleware(Door, web=web)
+    app.add_middleware(Door, web=web, meters=meters)
     app.add_middleware(Webhooks, writer=writer)
     for routes in ROUTES:
         app.include_router(routes.router)

@@ -78,7 +78,6 @@ def identified(connection: HTTPConnection, office: Office, *, is_use: bool = Tru
 
     `is_use`: that a person did something, so that their session is not idle.
     """
-    refuse_stubborn(connection, office)
     header, cookie = connection.headers.get("authorization"), session_cookie(connection, office.web)
     try:
         if header is not None and header.lower().startswith(BEARER):
@@ -86,7 +85,10 @@ def identified(connection: HTTPConnection, office: Office, *, is_use: bool = Tru
         if header is None and cookie is not None:
             return of_session(office, cookie, is_use=is_use)
     except NotSignedIn:
-        office.strangers.take(address_of(connection), at=time.monotonic())
+        # Whoever proves who they are is not held up by a neighbour behind the same address.
+        wait = office.strangers.take(address_of(connection), at=time.monotonic())
+        if wait:
+            raise TooManyRequests(SLOWER, retry_after_seconds=wait) from None
         raise
     raise NotSignedIn(NOBODY_CAME)
 

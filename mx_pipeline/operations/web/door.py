@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mx_pipeline.operations.web.meters import OTHER, Meters
 from mx_pipeline.operations.web.problems import DEFECT, problem
 from mx_pipeline.operations.web.web_settings import WebSettings
 
@@ -23,6 +24,7 @@ LARGEST_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
 """For the whole body; one byte a second must not hold a place."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
+METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 ONE_YEAR_SECONDS = 31_536_000
 
 _log = logging.getLogger(__name__)
@@ -31,9 +33,9 @@ _log = logging.getLogger(__name__)
 class Door:
     """An ASGI layer; the outermost of ours."""
 
-    def __init__(self, app: ASGIApp, web: WebSettings) -> None:
+    def __init__(self, app: ASGIApp, web: WebSettings, meters: Meters) -> None:
         """`web` says who may embed us, and whether people come over https."""
-        self._app = app
+        self._app, self._meters = app, meters
         self._headers = guarding_headers(web)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,12 +45,12 @@ class Door:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        has_begun = False
+        has_begun, status, began = False, 0, time.monotonic()
 
         async def guarded(message: Message) -> None:
-            nonlocal has_begun
+            nonlocal has_begun, status
             if message["type"] == "http.response.start":
-                has_begun = True
+                has_begun, status = True, message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 for name, value in self._headers.items():
@@ -59,9 +61,12 @@ class Door:
             await self._app(scope, Bounded(scope, receive), guarded)
         except Exception as error:
             _tell(error, request_id)
+            self._meters.defects += 1
             if not has_begun:
                 answer = problem(Request(scope), HTTPStatus.INTERNAL_SERVER_ERROR, "internal", DEFECT)
                 await answer(scope, receive, guarded)
+        finally:
+            self._meters.count(*_counted_as(scope), status, time.monotonic() - began)
 
 
 class Bounded:
@@ -113,6 +118,12 @@ def guarding_headers(web: WebSettings) -> dict[str, str]:
     if web.is_encrypted:
         headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR_SECONDS}"
     return headers
+
+
+def _counted_as(scope: Scope) -> tuple[str, str]:
+    """By the route, never by the address: that holds numbers of merchants."""
+    path = getattr(scope.get("route"), "path", OTHER)
+    return (scope["method"], path) if scope["method"] in METHODS else (OTHER, path)
 
 
 def _request_id(scope: Scope) -> str:
