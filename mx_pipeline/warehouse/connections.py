@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mx_pipeline.access import NOBODY
 from mx_pipeline.errors import UnsafeConnection, UnsafeRole
-from mx_pipeline.warehouse.logins import OWNER_ROLE, Logins
+from mx_pipeline.warehouse.logins import APP_ROLE, OWNER_ROLE, Logins
 from mx_pipeline.warehouse.refusals import translated
 from mx_pipeline.warehouse.statements import statements
 from mx_pipeline.warehouse.two_keys import try_each
@@ -202,7 +202,8 @@ class Warehouse:
         That takes the place of a question before each transaction whether the connection still stands: nothing
         has been committed yet, so the first statement can be sent again.
         """
-        statement = statements("entering")[opening.name]
+        is_person = self.role == APP_ROLE and opening.name == ENTER.name
+        statement = statements("entering")["enter_for_a_person" if is_person else opening.name]
         for is_last in (False, True):
             connection = self._engine.connect()
             try:

@@ -67,6 +67,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("a function with its owner's rights", "mx.receive_webhooks(jsonb)"):
         "whose key is in the address that MX rings at; keeps what it names there, and tells which keys are good",
     ("a function with its owner's rights", "mx.count_webhook_strangers(bigint)"): "counts, and tells nothing",
+    ("a function with its owner's rights", "mx.enter(text,text)"):
+        "decides what the person may read, who does not see the rows that decide it",
     ("a function with its owner's rights", "mx.people_at(bigint)"):
         "super admins, too, can see a merchant's data, and whoever manages its people has to know",
     ("a tenant table whose rows no migration could change", "mx.audit_log"):

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
+from mx_pipeline.warehouse.logins import APP_ROLE
 from mx_pipeline_tests.isolation.rows import ONE, OTHER, MadeRow
 
 REFUSED = frozenset({
@@ -54,6 +55,9 @@ class Attacker:
             self.cursor.execute(
                 sql.SQL("SET LOCAL SESSION AUTHORIZATION {}").format(sql.Identifier(self.role))
             )
+            if self.role == APP_ROLE:
+                entered = [self.settings.get(name) or "" for name in ("mx.merchant_id", "mx.user_id")]
+                self.cursor.execute("SELECT mx.enter(%s, %s)", entered)
             self.cursor.execute(statement)
             if self.cursor.description is None:
                 return self.cursor.rowcount

@@ -35,6 +35,9 @@ THIS_MERCHANT_OR_PLATFORM = (
     "(merchant_id = COALESCE(( SELECT mx.current_merchant() AS current_merchant), (0)::bigint))"
 )
 
+READABLE_MERCHANT = "(merchant_id = (NULLIF(current_setting(''mx.may_%s''::text, true), ''''::text))::bigint)"
+"""By what `mx.enter` decided: this merchant, or none."""
+
 GRANTED_MERCHANTS = (
     "(merchant_id = ANY (( SELECT mx.merchants_of_login(''%s''::text) AS merchants_of_login)::bigint[]))"
 )
@@ -76,7 +79,12 @@ _RULES = {
                       THEN pg_get_expr(polwithcheck, polrelid) = 'false'
                            AND pg_get_expr(polqual, polrelid) = CASE WHEN name LIKE '%\\_people'
                                THEN '{GRANTED_MERCHANTS % "names"}' ELSE '{GRANTED_MERCHANTS % "data"}' END
-                      ELSE pg_get_expr(polqual, polrelid) = '{THIS_MERCHANT}'
+                      ELSE pg_get_expr(polqual, polrelid) = CASE
+                               WHEN role.rolname <> 'mx_app' OR polname <> 'only_what_may_be_read'
+                               THEN '{THIS_MERCHANT}'
+                               WHEN name = 'mx.mx_merchant_configs' THEN '{READABLE_MERCHANT % "enter"}'
+                               WHEN name LIKE 'mx.invoice\\_%' THEN '{READABLE_MERCHANT % "read_invoices"}'
+                               ELSE '{READABLE_MERCHANT % "read_payments"}' END
                            AND pg_get_expr(polwithcheck, polrelid) = CASE name WHEN 'mx.audit_log'
                                THEN '{THIS_MERCHANT_OR_PLATFORM}' ELSE '{THIS_MERCHANT}' END END)""",
     "a table that the owner of the investors' views reads of all": """

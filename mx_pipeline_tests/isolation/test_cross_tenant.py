@@ -14,6 +14,9 @@ from mx_pipeline_tests.isolation.rows import ONE, OTHER, PERSON, MadeRow, fill
 TENANT_ROLES = (LOADER_ROLE, APP_ROLE)
 PEOPLE = (None, "", "operator", PERSON)
 ANALYST, INVESTOR = "analyst_of_the_one", "investor_of_none"
+SETTINGS = (
+    "mx.merchant_id", "mx.user_id", "mx.may_enter", "mx.may_read_payments", "mx.may_read_invoices", "mx.may_read_names"
+)  # fmt: skip
 NO_MERCHANT = (
     None, "", " ", "0", "-1", "x", "NaN", "null", "*", "1e9", "1000000001.0", "01000000001", "+1000000001",
     " 1000000001", "1000000001\n", "1000000001 ", "\uff11\uff10", "99999999999999999999999999",
@@ -73,7 +76,7 @@ def test_s8_a_role_for_all_merchants_can_do_there_what_is_listed_and_nothing_els
     assert worked == allowed
 
 
-@pytest.mark.parametrize("forged", [{}, {"mx.merchant_id": str(OTHER), "mx.user_id": PERSON}])
+@pytest.mark.parametrize("forged", [{}, dict.fromkeys(SETTINGS, str(OTHER)) | {"mx.user_id": PERSON}])
 @pytest.mark.parametrize(("login", "at_most"), [(ANALYST, 1), (INVESTOR, 0)])
 def test_s11_a_person_with_sql_stays_with_their_merchants_whatever_they_set(
     scene: Any, login: str, at_most: int, forged: dict[str, str | None]

@@ -88,6 +88,17 @@ BREAKS = [
     (
         "a tenant table that does not restrict a role to its merchant",
         "DROP POLICY only_this_merchant ON mx.payments",
+        "mx.payments for mx_loader",
+    ),
+    (
+        "a tenant table that does not restrict a role to its merchant",
+        "DROP POLICY only_what_may_be_read ON mx.payments",
+        "mx.payments for mx_app",
+    ),
+    (
+        "a tenant table that does not restrict a role to its merchant",
+        ("ALTER POLICY only_what_may_be_read ON mx.payments USING"
+        " (merchant_id = nullif(current_setting('mx.may_enter', true), '')::bigint)"),
         "mx.payments for mx_app",
     ),
     (

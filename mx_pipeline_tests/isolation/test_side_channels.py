@@ -61,9 +61,12 @@ def reader(filled: Any, request: pytest.FixtureRequest) -> Iterator[Reader]:
     url = filled.logins.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with closing(psycopg2.connect(url)) as connection:
         opened = Reader(connection)
-        opened.rows(
-            f"SELECT set_config('mx.merchant_id', '{ONE}', true), set_config('mx.user_id', 'operator', true)"
+        entered = (
+            f"mx.enter('{ONE}', 'operator')"
+            if request.param == APP_ROLE
+            else f"set_config('mx.merchant_id', '{ONE}', true)"
         )
+        opened.rows(f"SELECT {entered}")
         yield opened
 
 

@@ -53,7 +53,13 @@ def test_s11_the_merchant_is_set_in_exactly_one_place() -> None:
     assert found == {
         ("warehouse/sql/entering.sql", "mx.merchant_id"): 2,  # alone, or together with the lease
         ("warehouse/sql/entering.sql", "mx.user_id"): 2,
-        ("warehouse/sql/schema.sql", "mx.user_id"): 2,  # mx.accept_invitation: as whoever invited, and back
+        # mx.enter, for the application; mx.accept_invitation: as whoever invited, and back
+        ("warehouse/sql/schema.sql", "mx.merchant_id"): 1,
+        ("warehouse/sql/schema.sql", "mx.user_id"): 3,
+        ("warehouse/sql/schema.sql", "mx.may_enter"): 1,
+        ("warehouse/sql/schema.sql", "mx.may_read_payments"): 1,
+        ("warehouse/sql/schema.sql", "mx.may_read_invoices"): 1,
+        ("warehouse/sql/schema.sql", "mx.may_read_names"): 1,
     }
 
 

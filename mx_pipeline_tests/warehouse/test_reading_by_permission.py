@@ -170,3 +170,46 @@ def test_a_row_of_permissions_is_given_by_who_may_and_never_to_oneself(clinic: W
     assert clinic.rows(
         "SELECT role FROM mx.user_tenant_permissions WHERE user_id = CAST(:guest AS uuid)", guest=guest
     ) == [("clinic_staff",)]
+
+
+def test_s15_reading_is_decided_as_a_transaction_begins_and_writing_by_each_statement(
+    clinic: WarehouseUnderTest,
+) -> None:
+    admin = has_person_as(clinic, "tenant_admin")
+    payments = text("SELECT count(*) FROM mx.transactions")
+
+    with clinic.app.merchant(MERCHANT, person=admin) as tenant:
+        with clinic.app.merchant(MERCHANT, person=OPERATOR) as other:
+            take_role(other, admin)
+        still_read = tenant.connection.execute(payments).scalar()
+        with pytest.raises(WarehouseError, match="row-level security"), tenant.savepoint():
+            ask(tenant, SyncRequest(f"user:{admin}", "command"))
+
+    assert still_read == 1
+    assert _seen(clinic, admin) == (0, 0, 0, 0)
+
+
+def test_s9_a_merchant_that_was_set_and_not_entered_shows_nothing(clinic: WarehouseUnderTest) -> None:
+    owner = has_person_as(clinic, "tenant_owner")
+    told = "SELECT set_config('mx.merchant_id', :merchant, true), set_config('mx.user_id', :person, true)"
+
+    with clinic.app.everyone() as session:
+        session.connection.execute(text(told), {"merchant": str(MERCHANT), "person": owner})
+        seen = session.connection.execute(text("SELECT count(*) FROM mx.transactions")).scalar()
+
+    assert seen == 0
+
+
+@pytest.mark.parametrize("left", ["payments", "invoices", "names"])
+def test_s10_what_another_may_read_and_a_plain_set_left_is_not_believed(
+    clinic: WarehouseUnderTest, left: str
+) -> None:
+    with clinic.app.everyone() as session:
+        session.connection.execute(
+            text("SELECT set_config(:name, :merchant, false)"),
+            {"name": f"mx.may_read_{left}", "merchant": str(OTHER)},
+        )
+
+    assert _seen(clinic, has_person_as(clinic, "tenant_owner")) == (1, 1, 1, 1)
+    assert _seen(clinic, NOBODY) == _seen(clinic, NOBODY, OTHER) == (0, 0, 0, 0)
+    assert _seen(clinic, has_person_as(clinic, "viewer")) == (1, 1, 0, 0)

@@ -71,6 +71,10 @@ TRIED_ON = (
     "SET row_security = off",
     "SELECT set_config('mx.merchant_id', '1000000002', false)",
     "SELECT set_config('mx.user_id', 'operator', false)",
+    "SELECT set_config('mx.may_enter', '1000000002', false)",
+    "SELECT set_config('mx.may_read_payments', '1000000002', false)",
+    "SELECT set_config('mx.may_read_names', '1000000002', false)",
+    "SELECT mx.enter('1000000002', 'operator')",
     "SET session_replication_role = replica",
     "SET search_path = pg_temp, mx",
 )

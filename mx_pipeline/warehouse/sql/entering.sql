@@ -11,6 +11,15 @@ SELECT coalesce(current_setting('mx.merchant_id', true), '') || coalesce(current
        set_config('statement_timeout', :statement_timeout, true),
        set_config('jit', 'off', true)
 
+-- name: enter_for_a_person
+-- The same for the application: what the person may read is decided with it.
+SELECT mx.enter(:merchant, :person) AS came_with,
+       set_config('TimeZone', 'UTC', true),
+       set_config('lock_timeout', :lock_timeout, true),
+       set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
+       set_config('statement_timeout', :statement_timeout, true),
+       set_config('jit', 'off', true)
+
 -- name: enter_holding_lease
 -- The same, and the lease is held for a write (schema.sql, section 6), in one round trip. The merchant given to it
 -- is what was just set, so it runs after that.

@@ -1,5 +1,6 @@
 -- What a person takes along in a file. Columns that may hold a secret, or a whole document, are not among them;
--- names are empty where the person may not see them. Ordered by a key, so that two exports can be compared.
+-- names are empty where the person may not see them. Ordered by a key, so that two exports can be compared. No
+-- statement names the merchant: its transaction does, and to compare the two for each row costs a tenth more.
 
 -- name: transactions
 SELECT merchant_id, mx_payment_id, transaction_date, amount, status, refunded_amount, settled_amount, tax_amount,
@@ -10,8 +11,7 @@ SELECT merchant_id, mx_payment_id, transaction_date, amount, status, refunded_am
        referral_source, google_review_submitted, date_started, last_payment_date, next_billing_date,
        ordered_by_provider, ordered_by_provider_at, synced_at
   FROM mx.transactions
- WHERE merchant_id = :merchant_id
-   AND (CAST(:since AS timestamptz) IS NULL OR transaction_date >= :since)
+ WHERE (CAST(:since AS timestamptz) IS NULL OR transaction_date >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR transaction_date < :until)
  ORDER BY mx_payment_id
  LIMIT :most
@@ -19,8 +19,7 @@ SELECT merchant_id, mx_payment_id, transaction_date, amount, status, refunded_am
 -- name: count_transactions
 SELECT count(*)
   FROM mx.transactions
- WHERE merchant_id = :merchant_id
-   AND (CAST(:since AS timestamptz) IS NULL OR transaction_date >= :since)
+ WHERE (CAST(:since AS timestamptz) IS NULL OR transaction_date >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR transaction_date < :until)
 
 -- name: invoices
@@ -33,8 +32,7 @@ SELECT invoice.merchant_id, invoice.mx_invoice_id, invoice.invoice_number, invoi
        invoice.ordered_by_provider_at
   FROM mx.invoices AS invoice
   JOIN mx.invoice_documents AS document USING (merchant_id, mx_invoice_id)
- WHERE invoice.merchant_id = :merchant_id
-   AND (CAST(:since AS timestamptz) IS NULL OR document.invoice_date >= :since)
+ WHERE (CAST(:since AS timestamptz) IS NULL OR document.invoice_date >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR document.invoice_date < :until)
  ORDER BY invoice.mx_invoice_id
  LIMIT :most
@@ -42,7 +40,7 @@ SELECT invoice.merchant_id, invoice.mx_invoice_id, invoice.invoice_number, invoi
 -- name: count_invoices
 SELECT count(*)
   FROM mx.invoice_documents
- WHERE merchant_id = :merchant_id AND vanished_at IS NULL
+ WHERE vanished_at IS NULL
    AND (CAST(:since AS timestamptz) IS NULL OR invoice_date >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR invoice_date < :until)
 
@@ -53,7 +51,7 @@ SELECT purchase.merchant_id, purchase.mx_invoice_id, purchase.line, invoice.invo
        purchase.subtotal_amount, purchase.tax_amount, purchase.total_amount, purchase.api_created
   FROM mx.invoice_purchases AS purchase
   JOIN mx.invoice_documents AS invoice USING (merchant_id, mx_invoice_id)
- WHERE purchase.merchant_id = :merchant_id AND invoice.vanished_at IS NULL
+ WHERE invoice.vanished_at IS NULL
    AND (CAST(:since AS timestamptz) IS NULL OR invoice.invoice_date >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR invoice.invoice_date < :until)
  ORDER BY purchase.mx_invoice_id, purchase.line
@@ -63,6 +61,6 @@ SELECT purchase.merchant_id, purchase.mx_invoice_id, purchase.line, invoice.invo
 SELECT count(*)
   FROM mx.invoice_purchases AS purchase
   JOIN mx.invoice_documents AS invoice USING (merchant_id, mx_invoice_id)
- WHERE purchase.merchant_id = :merchant_id AND invoice.vanished_at IS NULL
+ WHERE invoice.vanished_at IS NULL
    AND (CAST(:since AS timestamptz) IS NULL OR invoice.invoice_date >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR invoice.invoice_date < :until)
