@@ -2,6 +2,7 @@
 Who asked for what: counts, the latest request lines, and how many were in flight at once.
 """
 
+import time
 from collections import Counter, deque
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ class CallLog:
 
     def reset(self) -> None:
         self._counts: Counter[tuple[int | None, str, int]] = Counter()
-        self._lines: deque[tuple[int, int | None, str, int, str]] = deque(maxlen=LINES_KEPT)
+        self._lines: deque[tuple[int, int | None, str, int, str, float]] = deque(maxlen=LINES_KEPT)
         self._number = 0
         self.in_flight = getattr(self, "in_flight", 0)
         self.most_in_flight = self.in_flight
@@ -27,7 +28,7 @@ class CallLog:
         self.in_flight -= 1
         self._number += 1
         self._counts[merchant_id, endpoint, status] += 1
-        self._lines.append((self._number, merchant_id, endpoint, status, request))
+        self._lines.append((self._number, merchant_id, endpoint, status, request, time.time()))
 
     def count(self, merchant_id: int | None = None, endpoint: str | None = None) -> int:
         return sum(
@@ -53,8 +54,9 @@ class CallLog:
                     "endpoint": endpoint,
                     "status": status,
                     "request": request,
+                    "answered_at": answered_at,
                 }
-                for number, merchant, endpoint, status, request in self._lines
+                for number, merchant, endpoint, status, request, answered_at in self._lines
                 if merchant_id in (None, merchant)
             ],
         }

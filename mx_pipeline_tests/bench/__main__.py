@@ -23,6 +23,7 @@ from mx_pipeline_tests.bench.figures import Figure, markdown, table
 from mx_pipeline_tests.bench.load_rows import load_rows
 from mx_pipeline_tests.bench.policy_rows import policy_rows
 from mx_pipeline_tests.bench.sync_rows import cpu_rows, memory_rows, wall_rows
+from mx_pipeline_tests.bench.worker_rows import worker_rows
 
 Row = Callable[[Machine], Iterator[Figure]]
 
@@ -33,6 +34,7 @@ QUICK: dict[str, Row] = {
     "load": lambda machine: load_rows(machine, 5_000, 3),
     "rls": lambda machine: policy_rows(machine, 3_000, 15),
     "memory": lambda machine: memory_rows(machine, [1_000, 5_000]),
+    "worker": lambda machine: worker_rows(machine, 10),
     "categories": lambda machine: category_rows(machine, 3_000, 3),
 }
 USUAL: dict[str, Row] = {
@@ -42,6 +44,7 @@ USUAL: dict[str, Row] = {
     "load": lambda machine: load_rows(machine, 20_000, 5),
     "rls": lambda machine: policy_rows(machine, 10_000, 25),
     "memory": lambda machine: memory_rows(machine, [1_000, 20_000, 100_000]),
+    "worker": lambda machine: worker_rows(machine, 40),
     "categories": lambda machine: category_rows(machine, 20_000, 5),
 }
 FULL: dict[str, Row] = {

@@ -72,6 +72,10 @@ class SyntheticProcess:
             counts[row["endpoint"]] = counts.get(row["endpoint"], 0) + row["count"]
         return counts
 
+    def first_answer_at(self, merchant_id: int) -> float:
+        """Since the reset, in seconds of the epoch."""
+        return self._ask("GET", f"/calls?merchant_id={merchant_id}")["requests"][0]["answered_at"]
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}/__admin{path}",
