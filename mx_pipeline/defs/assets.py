@@ -90,12 +90,12 @@ def merchant_sync(
 
     It yields materializations of single partitions and no output: an output would mark all partitions of the run.
     """
-    ended: list[SyncReport] = []
+    ended, selected = list[SyncReport](), context.selected_asset_check_keys
     with told_to_dagster(), warehouse.loader() as loader, mx.answerer(answerer_name(context.run)) as answerer:
         for report in reports(context, answerer):
             yield from materializations(loader, report)
             if is_news(report):
-                yield from checks.verdicts(context, loader, [report.merchant_id])
+                yield from checks.verdicts(context.instance, loader, [report.merchant_id], selected=selected)
             ended.append(report)
         if not phases_of(context):
             yield from checks_alone(context, loader, warehouse)
@@ -106,34 +106,46 @@ def checks_alone(
     context: dg.AssetExecutionContext, loader: Warehouse, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Checks that a person runs by themselves; without a partition they look at every active merchant."""
-    chosen = merchants_of(context)
+    chosen, selected = merchants_of(context), context.selected_asset_check_keys
     if chosen:
-        yield from checks.verdicts(context, loader, chosen)
+        yield from checks.verdicts(context.instance, loader, chosen, selected=selected)
         return
     with warehouse.dispatcher() as dispatcher, dispatcher.everyone() as session:
         everyone = active_merchants(session)
-    yield from checks.summed_up(checks.verdicts(context, loader, everyone))
+    yield from checks.summed_up(checks.verdicts(context.instance, loader, everyone, selected=selected))
 
 
-def materializations(loader: Warehouse, report: SyncReport) -> Iterator[dg.AssetMaterialization]:
-    """One for each phase that this merchant's sync brought to its end."""
+def materializations(
+    loader: Warehouse, report: SyncReport, *, is_brief: bool = False
+) -> Iterator[dg.AssetMaterialization]:
+    """One for each phase that this merchant's sync brought to its end; brief: nothing is counted and shown anew."""
     if not report.phases_done:
         return
-    with loader.merchant(report.merchant_id) as tenant:
-        counts = row_counts(tenant)
-        previews = {phase: preview(tenant, phase.value) for phase in report.phases_done}
+    shown = {} if is_brief else _shown(loader, report)
     for phase, done in report.phases_done.items():
         yield dg.AssetMaterialization(
             ["mx", phase.value],
             partition=partition_of(report.merchant_id),
             metadata={
-                "dagster/partition_row_count": counts[phase.value],
+                **shown.get(phase, {}),
                 **{name: value for name, value in done.items() if isinstance(value, int | float | str)},
-                **({"preview": _table(previews[phase])} if previews[phase] else {}),
                 "outcome": report.outcome,
                 **({"sync_run": report.run_id} if report.run_id else {}),
             },
         )
+
+
+def _shown(loader: Warehouse, report: SyncReport) -> dict[Phase, dict[str, int | dg.TableMetadataValue]]:
+    with loader.merchant(report.merchant_id) as tenant:
+        counts = row_counts(tenant)
+        previews = {phase: preview(tenant, phase.value) for phase in report.phases_done}
+    return {
+        phase: {
+            "dagster/partition_row_count": counts[phase.value],
+            **({"preview": _table(rows)} if rows else {}),
+        }
+        for phase, rows in previews.items()
+    }
 
 
 def _table(rows: list[Mapping[str, object]]) -> dg.TableMetadataValue:

@@ -48,14 +48,18 @@ SPECS = [UNIQUE_KEYS, NO_ORPHAN, CERTIFICATE_AGREES]
 
 
 def verdicts(
-    context: dg.AssetExecutionContext, loader: Warehouse, merchant_ids: Iterable[int]
+    instance: dg.DagsterInstance,
+    loader: Warehouse,
+    merchant_ids: Iterable[int],
+    *,
+    selected: Iterable[dg.AssetCheckKey] = LOOKS,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """The selected checks of each merchant, each on its own partition."""
     for merchant_id in merchant_ids:
         with loader.merchant(merchant_id) as tenant:
-            found = {key: LOOKS[key](tenant) for key in sorted(context.selected_asset_check_keys)}
+            found = {key: LOOKS[key](tenant) for key in sorted(selected)}
         for key, finding in found.items():
-            yield _verdict(context, key, partition_of(merchant_id), finding)
+            yield _verdict(instance, key, partition_of(merchant_id), finding)
 
 
 def summed_up(given: Iterable[dg.AssetCheckEvaluation]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -76,7 +80,7 @@ def summed_up(given: Iterable[dg.AssetCheckEvaluation]) -> Iterator[dg.AssetChec
 
 
 def _verdict(
-    context: dg.AssetExecutionContext, key: dg.AssetCheckKey, partition: str, finding: Finding
+    instance: dg.DagsterInstance, key: dg.AssetCheckKey, partition: str, finding: Finding
 ) -> dg.AssetCheckEvaluation:
     facts = {name: value for name, value in finding.facts.items() if value is not None}
     return dg.AssetCheckEvaluation(
@@ -85,7 +89,7 @@ def _verdict(
         passed=finding.is_good,
         description=finding.words,
         metadata={"merchant": partition, **facts},
-        target_materialization_data=_newest(context.instance, key.asset_key, partition),
+        target_materialization_data=_newest(instance, key.asset_key, partition),
         partition=partition,
     )
 

@@ -35,6 +35,12 @@ def is_news(report: SyncReport) -> bool:
     return made_it(report) and not report.is_dry
 
 
+def is_as_before(report: SyncReport) -> bool:
+    """A whole sync that brought nothing new: what was shown of this merchant still holds."""
+    rows = report.phases_done.values()
+    return report.outcome == "success" and not any(done["inserted"] or done["updated"] for done in rows)
+
+
 def raise_if_any_failed(
     reports: Iterable[SyncReport], *, is_being_cancelled: Callable[[], bool] = lambda: False
 ) -> None:

@@ -7,10 +7,12 @@ from datetime import datetime
 
 import dagster as dg
 
+from mx_pipeline.defs import checks
 from mx_pipeline.defs.assets import materializations
-from mx_pipeline.defs.failures import made_it, told_to_dagster
+from mx_pipeline.defs.failures import is_as_before, made_it, told_to_dagster
 from mx_pipeline.defs.resources import MxResource, WarehouseResource
 from mx_pipeline.defs.syncing import answerer_name
+from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline.sync.rounds import Round
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.due import overtaken
@@ -47,9 +49,18 @@ def sync_due_merchants(
             for report in reports:
                 ended[report.outcome] += 1
                 if made_it(report):
-                    for made in materializations(loader, report):
-                        context.log_event(made)
+                    _tell(context, loader, report)
     context.log.info(f"of {len(config.merchants)} merchants: {_summed_up(ended)}")
+
+
+def _tell(context: dg.OpExecutionContext, loader: Warehouse, report: SyncReport) -> None:
+    """Most merchants of a round are as they were: for them, that they were looked at is told, in few words."""
+    is_brief = is_as_before(report)
+    for made in materializations(loader, report, is_brief=is_brief):
+        context.log_event(made)
+    if not is_brief:
+        for verdict in checks.verdicts(context.instance, loader, [report.merchant_id]):
+            context.instance.report_runless_asset_event(verdict)
 
 
 def _overtaken(dispatcher: Warehouse, merchants: Sequence[int]) -> set[int]:

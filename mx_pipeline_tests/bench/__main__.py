@@ -22,6 +22,7 @@ from mx_pipeline_tests.bench.clinic import Machine, machine
 from mx_pipeline_tests.bench.figures import Figure, markdown, table
 from mx_pipeline_tests.bench.load_rows import load_rows
 from mx_pipeline_tests.bench.policy_rows import policy_rows
+from mx_pipeline_tests.bench.rounds_rows import rounds_rows
 from mx_pipeline_tests.bench.sync_rows import cpu_rows, memory_rows, wall_rows
 from mx_pipeline_tests.bench.worker_rows import worker_rows
 
@@ -36,6 +37,7 @@ QUICK: dict[str, Row] = {
     "memory": lambda machine: memory_rows(machine, [1_000, 5_000]),
     "worker": lambda machine: worker_rows(machine, 10),
     "categories": lambda machine: category_rows(machine, 3_000, 3),
+    "rounds": lambda machine: rounds_rows(machine, 50),
 }
 USUAL: dict[str, Row] = {
     "calls": lambda machine: calls_rows(machine, [1_000, 20_000]),
@@ -46,6 +48,7 @@ USUAL: dict[str, Row] = {
     "memory": lambda machine: memory_rows(machine, [1_000, 20_000, 100_000]),
     "worker": lambda machine: worker_rows(machine, 40),
     "categories": lambda machine: category_rows(machine, 20_000, 5),
+    "rounds": lambda machine: rounds_rows(machine, 500),
 }
 FULL: dict[str, Row] = {
     **USUAL,

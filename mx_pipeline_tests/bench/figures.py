@@ -19,7 +19,7 @@ class Figure:
     what: str
     value: float
     unit: str
-    """TIMES, `%`, `calls` or `MB`."""
+    """TIMES, `%`, `calls`, `connections`, `MB` or `s`."""
     reach: float
     is_least: bool = False
     """The figure is to be that large at least, not at most."""
@@ -66,8 +66,8 @@ def table(figures: Sequence[Figure]) -> str:
 
 def _number(value: float, unit: str) -> str:
     match unit:
-        case "calls":
-            return f"{value:.0f} calls"
+        case "calls" | "connections":
+            return f"{value:.0f} {unit}"
         case "payments a second":
             return f"{value:,.0f} {unit}"
         case "MB":

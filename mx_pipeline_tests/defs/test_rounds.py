@@ -15,6 +15,7 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 
 from mx_pipeline.access import OPERATOR
 from mx_pipeline.definitions import defs
+from mx_pipeline.defs.checks import LOOKS
 from mx_pipeline.defs.partitions import merchants
 from mx_pipeline.defs.resources import WarehouseResource
 from mx_pipeline.defs.rounds import OP, sync_round
@@ -93,6 +94,24 @@ def test_everyone_due_is_synced_in_one_round_and_nobody_is_due_after_it(clinics:
     assert clinics.warehouse.rows(REQUESTS) == [("done", "success", 2, "schedule", 0)] * 2
     assert clinics.warehouse.value("SELECT count(DISTINCT dagster_run_id) FROM mx.sync_runs") == 1
     assert planned(clinics) == []
+
+
+def test_a_round_tells_the_checks_of_a_merchant_that_changed(clinics: Clinics) -> None:
+    partition = clinics.add()
+
+    for _ in range(2):
+        (request,) = planned(clinics)
+        goes_round(clinics, request)
+        clinics.warehouse.damage(AN_HOUR_AGO)
+
+    for key in LOOKS:
+        history = clinics.instance.event_log_storage.get_asset_check_execution_history(key, limit=9)
+        ((verdict,),) = [[one.event.dagster_event.asset_check_evaluation_data for one in history]]
+        assert verdict.passed
+        assert verdict.partition == partition
+    made = clinics.instance.fetch_materializations(dg.AssetKey(["mx", "payments"]), limit=9).records
+    brief, whole = [one.asset_materialization.metadata for one in made]
+    assert whole.keys() - brief.keys() == {"preview", "dagster/partition_row_count"}
 
 
 def test_a_failing_neighbour_changes_no_state_of_another_merchant(clinics: Clinics) -> None:
