@@ -114,6 +114,11 @@ def invite(tenant: Tenant, email: str, role: str, *, invited_by: str | None, day
     return Issued(str(row.invitation_id), _written(INVITATION, row.invitation_id, secret), row.expires_at)
 
 
+def invitations_here(tenant: Tenant, *, most: int) -> Sequence[Any]:
+    """Rows of who was invited to this merchant, newest first, for whoever may invite."""
+    return tenant.run("tokens", "invitations_here", most=most).all()
+
+
 def accept(session: Session, text: str) -> Accepted:
     """Turn an invitation into a role, once. Raises AccessDenied; in `everyone()`, as nobody."""
     row_id, secret = _parts(text, INVITATION)

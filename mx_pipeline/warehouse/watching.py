@@ -28,6 +28,8 @@ class Asked:
     until: date | None
     emergency: bool
     reason: str | None
+    dry_run: bool
+    """It reads and compares, and stores nothing."""
     status: str
     """asked, joined, claimed or done."""
     asked_at: datetime
@@ -135,6 +137,7 @@ def _asked(merchant_id: int, row: Any) -> dict[str, Any]:
         "until": row.until,
         "emergency": row.emergency,
         "reason": row.reason,
+        "dry_run": row.dry_run,
         "status": row.status,
         "asked_at": row.asked_at,
         "finished_at": row.finished_at,

@@ -38,3 +38,11 @@ SELECT merchant_id, secret_hash
 -- name: accept_invitation
 SELECT user_id, merchant_id, role
   FROM mx.accept_invitation(CAST(:invitation_id AS uuid), :secret_hash)
+
+-- name: invitations_here
+-- Newest first; without the secrets, which nobody can read.
+SELECT email, role, created_at, expires_at, accepted_at
+  FROM mx.invitations
+ WHERE merchant_id = :merchant_id
+ ORDER BY created_at DESC, invitation_id
+ LIMIT :most

@@ -3,7 +3,8 @@
 -- name: watched
 -- One request with the run that answers it, or answers the request that it joined.
 SELECT request.request_id, request.asked_by, request.asked_through, request.mode, request.latest, request.since,
-       request.until, request.emergency, request.reason, request.status, request.joined_to, request.cancelled_by,
+       request.until, request.emergency, request.reason, request.dry_run, request.status,
+       request.joined_to, request.cancelled_by,
        request.asked_at, coalesce(request.claimed_at, first.claimed_at) AS claimed_at, request.finished_at,
        request.outcome, request.message, asker.display_name AS asker_name, asker.email AS asker_email,
        run.run_id, run.phase, run.progress, run.stats, run.started_at, run.finished_at AS run_finished_at,
@@ -35,7 +36,8 @@ SELECT request.request_id, request.asked_by, request.asked_through, request.mode
 -- name: history
 -- Requests, newest first; `before` is the last one of the page before.
 SELECT request.request_id, request.asked_by, request.asked_through, request.mode, request.latest, request.since,
-       request.until, request.emergency, request.reason, request.status, request.asked_at, request.finished_at,
+       request.until, request.emergency, request.reason, request.dry_run, request.status,
+       request.asked_at, request.finished_at,
        request.outcome, request.message, asker.display_name AS asker_name, asker.email AS asker_email,
        run.stats, run.started_at, run.finished_at AS run_finished_at
   FROM mx.sync_requests AS request

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from mx_pipeline.operations.web.pages import my_clinics, signin_page, static_files, sync_page, watch_page
+from mx_pipeline.operations.web.pages import (
+    invitations_page,
+    invoices_page,
+    my_clinics,
+    reports_page,
+    signin_page,
+    static_files,
+    sync_page,
+    transactions_page,
+    watch_page,
+)
 
 router = APIRouter()
-for _page in (static_files, signin_page, my_clinics, sync_page, watch_page):
+for _page in (
+    static_files,
+    signin_page,
+    my_clinics,
+    sync_page,
+    watch_page,
+    transactions_page,
+    invoices_page,
+    reports_page,
+    invitations_page,
+):
     router.include_router(_page.router)

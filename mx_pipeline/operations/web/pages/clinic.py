@@ -10,22 +10,25 @@ from starlette.requests import Request
 
 from mx_pipeline.access import Access
 from mx_pipeline.operations.web.callers import Caller
+from mx_pipeline.operations.web.looking import SAY_DATA_SENT, SEE_FIGURES, SEE_INVOICES, SEE_TRANSACTIONS
 from mx_pipeline.operations.web.office import office_of
 from mx_pipeline.operations.web.pages.showing import ClinicHead, Tab, View
 from mx_pipeline.warehouse.merchants import get_merchant
 from mx_pipeline.warehouse.watching import my_name
 
-SEE_PAYMENTS = "transactions.view:readonly"
-SEE_INVOICES = "invoices.view:readonly"
+SEE_NAMES = "names.view"
 SYNC = "sync.manual"
 EMERGENCY = "sync.emergency"
-REPORTS = "reports.view"
 INVITE = "users.invite"
-DATA_SENT = "invoices.update_data_sent"
+DATA_SENT = SAY_DATA_SENT
 
 PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "sync": ("Sync", (SEE_PAYMENTS, SEE_INVOICES)),
+        "sync": ("Sync", (SEE_TRANSACTIONS, SEE_INVOICES)),
+        "transactions": ("Transactions", (SEE_TRANSACTIONS,)),
+        "invoices": ("Invoices", (SEE_INVOICES,)),
+        "reports": ("Reports", SEE_FIGURES),
+        "invitations": ("People", (INVITE,)),
     }
 )
 """Part of the address, word, and the permissions of which one is enough."""

@@ -65,7 +65,9 @@ class Typed:
         )
 
 
-def request_of(typed: Typed, *, asked_by: str, needs_reason: bool = True) -> SyncRequest | list[FieldError]:
+def request_of(
+    typed: Typed, *, asked_by: str, needs_reason: bool = True, dry_run: bool = False
+) -> SyncRequest | list[FieldError]:
     """The request; or what is wrong with each field."""
     errors: list[FieldError] = []
     since, until = (
@@ -73,6 +75,8 @@ def request_of(typed: Typed, *, asked_by: str, needs_reason: bool = True) -> Syn
     )
     is_range = bool(typed.since or typed.until)
     latest = None if is_range else _number(typed, errors)
+    if is_range and dry_run:
+        errors.append(FieldError("since", "Only a number can be tried without saving: leave the days empty"))
     if is_range and not typed.emergency:
         errors.append(FieldError("emergency", "Certain days are an emergency: say so, with a reason"))
     if since and until and since > until:
@@ -95,6 +99,7 @@ def request_of(typed: Typed, *, asked_by: str, needs_reason: bool = True) -> Syn
         until=None if until is None else until + timedelta(days=1),
         emergency=typed.emergency,
         reason=reason or ("forecast" if typed.emergency else None),
+        dry_run=dry_run,
     )
 
 

@@ -101,7 +101,7 @@ def _standing(merchant: Merchant, now: ClinicNow) -> tuple[Tone, str]:
     if now.credentials_refused_at is not None:
         return "bad", "API key refused"
     if now.last_verdict == "agrees" and now.last_outcome == "success":
-        return "good", "Complete"
+        return "good", "Agrees with MX Merchant"
     if now.last_success_at is None:
         return "plain", "Nothing synced yet"
     return "look", "Last sync needs a look"

@@ -34,6 +34,8 @@ class Card:
 
 def cards_of(watched: Watched) -> list[Card]:
     """None before the sync has ended, and none where it never began."""
+    if watched.is_done and watched.stats and watched.dry_run and "wouldAdd" in watched.stats:
+        return _tried(watched.stats)
     if not watched.is_done or not watched.stats or "transactionsStored" not in watched.stats:
         return []
     stats = watched.stats
@@ -108,7 +110,8 @@ def _calls(stats: Mapping[str, Any]) -> Card:
 
 def _changes(stats: Mapping[str, Any]) -> Card:
     new, changed, same = (int(stats[name]) for name in ("inserted", "updated", "unchanged"))
-    return Card("What changed here", f"{new:,} new", f"{changed:,} changed, {same:,} were already the same.")
+    words = f"Payments and invoices together; {changed:,} changed, {same:,} were already the same."
+    return Card("What changed here", f"{new:,} new", words)
 
 
 def _set_aside(number: int) -> Card:
@@ -116,3 +119,29 @@ def _set_aside(number: int) -> Card:
         "Records that could not be taken in are kept aside with the reason; the operator can look into them."
     )
     return Card("Set aside", f"{number:,}", words, "bad")
+
+
+def _tried(stats: Mapping[str, Any]) -> list[Card]:
+    """Of a dry run: what would be, in the same words."""
+    new, changed, same = (int(stats[name]) for name in ("wouldAdd", "wouldChange", "wouldLeave"))
+    invoices = [int(stats[f"invoicesWould{what}"]) for what in ("Add", "Change", "Leave")]
+    to_fetch = int(stats["invoicesToFetch"])
+    needed, made, foretold = (int(stats[name]) for name in ("callsNeeded", "apiCalls", "callsForecast"))
+    cards = [
+        Card(
+            "Payments", f"{new:,} new", f"{changed:,} would change, {same:,} are here already and the same."
+        ),
+        Card(
+            "Invoices in the list",
+            f"{invoices[0]:,} new",
+            f"{invoices[1]:,} would change, {invoices[2]:,} are the same. {to_fetch:,} would be read.",
+        ),
+        Card(
+            "Calls that a sync takes",
+            f"{needed:,}",
+            f"The forecast was {foretold:,}. This trial made {made:,}.",
+        ),
+    ]
+    if stats["wouldSetAside"]:
+        cards.append(_set_aside(int(stats["wouldSetAside"])))
+    return cards

@@ -26,6 +26,8 @@ def end_of(asked: Asked) -> End:
     if not asked.is_done:
         return _under_way(asked)
     match asked.outcome:
+        case "success" if asked.dry_run:
+            return End("Tried", "good", "Nothing was stored. This is what a sync would do now.")
         case "success":
             return End("Done", "good", "Every payment asked for is here, and MX Merchant’s own count agrees.")
         case "partial":

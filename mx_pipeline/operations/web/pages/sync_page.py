@@ -82,7 +82,7 @@ def start(
     typed = Typed.of(form)
     caller.here.require(SYNC, chosen)
     clinic = clinic_of(request, caller, chosen, "sync")
-    wanted = request_of(typed, asked_by=caller.here.person.actor)
+    wanted = request_of(typed, asked_by=caller.here.person.actor, dry_run=form.get("do") == "try")
     if isinstance(wanted, list) or form.get("do") == "cost":
         return _page(caller, clinic, typed, wanted if isinstance(wanted, list) else [])
     try:
@@ -153,12 +153,12 @@ def _standing(now: ClinicNow, clinic: Clinic) -> list[Pair]:
     if now.resumes_at is not None:
         pairs.append(Pair("Held back until", when(now.resumes_at, zone), "look"))
     proof: dict[str | None, tuple[str, Tone]] = {
-        "agrees": ("Complete", "good"),
+        "agrees": ("Agrees with MX Merchant", "good"),
         "differs": ("Something is missing", "bad"),
         "unproven": ("Not proven", "look"),
     }
     if now.last_verdict in proof:
-        pairs.append(Pair("Last check", *proof[now.last_verdict]))
+        pairs.append(Pair("Last proof", *proof[now.last_verdict]))
     if now.record_count is not None:
         pairs.append(Pair("Payments at MX Merchant", f"{now.record_count:,}"))
     if now.quarantined:

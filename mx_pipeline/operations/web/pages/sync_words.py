@@ -60,7 +60,8 @@ def what_of(asked: Asked) -> str:
             what = "Everything, from the beginning"
         case _:
             what = "What is new"
-    return f"{what}, as an emergency" if asked.emergency else what
+    what = f"{what}, as an emergency" if asked.emergency else what
+    return f"{what}, tried without saving" if asked.dry_run else what
 
 
 def who_of(asked: Asked, *, me: str) -> str:

@@ -58,7 +58,7 @@ def _known(caller: Caller, clinic: Clinic, request_id: int) -> dict[str, Any]:
     return {
         "watched": watched,
         "here": f"/clinics/{clinic.merchant_id}/sync/{request_id}",
-        "title": f"Sync of {clinic.head.name}",
+        "title": f"{'Trial' if watched.dry_run else 'Sync'} of {clinic.head.name}",
         "what": what_of(watched),
         "who": who_of(watched, me=caller.here.person.actor).replace("You", "you"),
         "end": end_of(watched),
@@ -67,7 +67,7 @@ def _known(caller: Caller, clinic: Clinic, request_id: int) -> dict[str, Any]:
         "calls": _calls(watched),
         "may_cancel": clinic.may(SYNC),
         "is_stopping": watched.cancelled_by is not None and not watched.is_done,
-        "is_dry_run": False,
+        "is_dry_run": watched.dry_run,
         "has_just_ended": _has_just_ended(watched),
     }
 
