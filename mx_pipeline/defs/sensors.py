@@ -21,6 +21,7 @@ from mx_pipeline.warehouse.dispatching import (
     waiting_requests,
 )
 from mx_pipeline.warehouse.merchants import active_merchants
+from mx_pipeline.warehouse.notified import ask_for_what_is_named
 
 Change: TypeAlias = dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest
 
@@ -60,6 +61,8 @@ def sync_requests(
 ) -> dg.SensorResult | dg.SkipReason:
     """Launch a run for every request that nobody has claimed; who claims it first answers it."""
     try:
+        with warehouse.dispatcher() as dispatcher, warehouse.loader() as loader:
+            ask_for_what_is_named(dispatcher, loader)
         with dispatching(warehouse) as session:
             recover_lost(session)
             unanswered = notice_unanswered(session)

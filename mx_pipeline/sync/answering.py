@@ -258,7 +258,7 @@ def _outcome(error: MxPipelineError) -> Outcome:
 
 
 def _mode(text: str) -> Mode:
-    for known in ("incremental", "latest", "range", "full"):
+    for known in ("incremental", "latest", "range", "full", "named"):
         if text == known:
             return known
     raise BadInput(f"{text!r} is no mode of a sync")

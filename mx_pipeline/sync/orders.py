@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-Mode: TypeAlias = Literal["incremental", "latest", "range", "full"]
+Mode: TypeAlias = Literal["incremental", "latest", "range", "full", "named"]
 Outcome: TypeAlias = Literal["success", "partial", "failed", "cancelled", "rate_limited", "auth_failed"]
 Stat: TypeAlias = int | float | str | bool | Mapping[str, int] | Mapping[str, float] | None
 
@@ -55,6 +55,8 @@ class SyncOrder:
                 return f"the newest {self.latest} payments"
             case "range":
                 return f"the payments from {self.since or 'the first'} until before {self.until or 'now'}"
+            case "named":
+                return "what notifications named"
             case "incremental" | "full":
                 return "all payments"
 

@@ -39,6 +39,8 @@ def read_payments(work: Work) -> None:
             read_range(work)
         case "incremental" | "full":
             _read_all_that_is_due(work)
+        case "named":
+            raise AssertionError("what notifications name is read by sync_named")
 
 
 def _read_all_that_is_due(work: Work) -> None:

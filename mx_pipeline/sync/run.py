@@ -21,6 +21,7 @@ from mx_pipeline.sync.ending import ended_by
 from mx_pipeline.sync.enrichment import enrich
 from mx_pipeline.sync.invoice_flight import invoice_flight
 from mx_pipeline.sync.invoice_map import read_invoice_map
+from mx_pipeline.sync.named import sync_named
 from mx_pipeline.sync.orders import Outcome, Phase, Stat, SyncOrder, SyncReport
 from mx_pipeline.sync.payments import read_payments
 from mx_pipeline.sync.statistics import statistics
@@ -108,6 +109,10 @@ def _phases(work: Work) -> tuple[Outcome, str]:
 def _run_phases(work: Work) -> None:
     ordered = work.order.phases
     to_ask: Sequence[int] = ()
+    if work.order.mode == "named":
+        with invoice_flight(work) as invoices:
+            sync_named(work, invoices)
+        return
     if Phase.PAYMENTS in ordered:
         with work.phase(Phase.PAYMENTS):
             read_payments(work)
@@ -139,6 +144,8 @@ def _end(work: Work, report: SyncReport) -> None:
     def write(tenant: Tenant) -> None:
         work.keep_calls(tenant)
         _finish(tenant, work, report)
+        if work.order.mode == "named":
+            return  # how fresh the merchant is, and what it proved, is said by syncs of its lists
         tenant.run(
             "sync",
             "keep_outcome",

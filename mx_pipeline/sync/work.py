@@ -199,7 +199,7 @@ class Work:
     @property
     def scope(self) -> PaymentIds:
         """The payments that this sync speaks of; None means all of the merchant's."""
-        return array("q", self.payments.met) if self.order.mode in ("latest", "range") else None
+        return array("q", self.payments.met) if self.order.mode in ("latest", "range", "named") else None
 
     @property
     def met(self) -> PaymentIds:

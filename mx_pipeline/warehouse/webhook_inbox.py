@@ -89,14 +89,16 @@ def unknown_here(tenant: Tenant, named: Named) -> Named:
     )
 
 
-def close_named(tenant: Tenant, *, run_id: int, denied: Named) -> list[Handled]:
-    """Say of everything that this run took how it ended."""
+def close_named(tenant: Tenant, *, run_id: int, denied: Named, unanswered: Named) -> list[Handled]:
+    """Say of everything that this run took how it ended; what MX did not answer waits for another try."""
     rows = tenant.run(
         "webhooks",
         "close_named",
         run_id=run_id,
         denied_payments=bigints(denied.payments),
         denied_invoices=bigints(denied.invoices),
+        unanswered_payments=bigints(unanswered.payments),
+        unanswered_invoices=bigints(unanswered.invoices),
     )
     return [Handled(row.names, row.outcome, row.names_another) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.dispatching import Waiting, claim_next, hand_back, recover_lost
 from mx_pipeline.warehouse.logins import DISPATCHER_ROLE, database_url, logins_of
+from mx_pipeline.warehouse.notified import ask_for_what_is_named
 from mx_pipeline.worker.doorbell import Doorbell
 from mx_pipeline.worker.lost_runs import LostRuns
 from mx_pipeline.worker.request_runs import RequestRuns
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0
 """After something went wrong that may pass, such as a database that is away."""
 HOUSEKEEPING_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 0.5
+"""While notifications wait: the same record is fetched again two seconds later at the earliest."""
 
 
 class Child:
@@ -63,8 +67,9 @@ class Child:
             while not self._is_stopping:
                 try:
                     self._keep_house(dispatcher, lost)
+                    waits = ask_for_what_is_named(dispatcher, answerer.warehouse)
                     if not self._answer_one(dispatcher, runs):
-                        bell.wait(self._ear)
+                        bell.wait(self._ear, at_most=LOOK_AGAIN_SECONDS if waits else math.inf)
                 except MxPipelineError as error:
                     logger.warning("requests cannot be looked at: %s", error)
                     time.sleep(PAUSE_SECONDS)

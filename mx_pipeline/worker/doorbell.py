@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import select
 import time
@@ -40,7 +41,7 @@ class Doorbell:
         """Do notifications arrive here?"""
         return self._connection is not None
 
-    def wait(self, wake: int) -> None:
+    def wait(self, wake: int, *, at_most: float = math.inf) -> None:
         """Until it rings, `wake` (a file descriptor, such as a pipe's end) becomes readable, or it is time to look."""
         if self._connection is None and time.monotonic() >= self._connect_at:
             self._listen()
@@ -48,7 +49,7 @@ class Doorbell:
             select.select([wake], [], [], LOOK_WITHOUT_BELL_SECONDS)
             return
         try:
-            select.select([self._connection, wake], [], [], self._look_seconds)
+            select.select([self._connection, wake], [], [], min(self._look_seconds, at_most))
             self._connection.poll()
             self._connection.notifies.clear()
         except (psycopg2.Error, OSError):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import requests
 
 from mx_pipeline.access import OPERATOR
+from mx_pipeline.operations.web.notifications import read_notification
+from mx_pipeline.warehouse.connections import Warehouse
+from mx_pipeline.warehouse.logins import INBOX_ROLE
 from mx_pipeline.warehouse.webhook_keys import issue_key
+from mx_pipeline.warehouse.webhooks import receive
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 
 PAYMENT = 4_000_000_000_000_001
@@ -47,3 +52,9 @@ def rings(url: str, key: str, body: bytes | None = None, **more: Any) -> request
         timeout=20,
         **more,
     )
+
+
+def heard(warehouse: WarehouseUnderTest, key: str, *bodies: bytes) -> None:
+    """They are in the inbox, as if they had come by the door."""
+    with closing(Warehouse(warehouse.logins, INBOX_ROLE)) as inbox:
+        assert len(receive(inbox, [read_notification(key, body) for body in bodies])) == len(bodies)

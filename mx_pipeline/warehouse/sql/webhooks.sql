@@ -177,7 +177,11 @@ UPDATE mx.webhook_inbox AS notification
                                AND payment.mx_payment_id = notification.mx_payment_id
                                AND payment.first_seen_at >= (SELECT started_at FROM mx.sync_runs
                                                               WHERE merchant_id = :merchant_id AND run_id = :run_id))
- WHERE notification.merchant_id = :merchant_id AND notification.run_id = :run_id AND notification.handled_at IS NULL
+ WHERE notification.merchant_id = :merchant_id
+   AND notification.run_id = :run_id
+   AND notification.handled_at IS NULL
+   AND NOT coalesce(notification.mx_payment_id = ANY (CAST(:unanswered_payments AS bigint[])), false)
+   AND NOT coalesce(notification.mx_invoice_id = ANY (CAST(:unanswered_invoices AS bigint[])), false)
 RETURNING notification.outcome, notification.names_another, notification.names
 
 -- name: close_batches
