@@ -244,7 +244,7 @@ def _issuer(env: Mapping[str, str]) -> Issuer | None:
         or "@" in parts.netloc
     ):
         raise BadSettings("MX_OIDC_ISSUER must be an address such as https://login.example.com/realm")
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise BadSettings("MX_OIDC_ISSUER must begin with https://: its keys decide who may do what")
     return Issuer(url, audience)
 
@@ -263,14 +263,15 @@ def _mx_url(env: Mapping[str, str], name: MxEnvironment) -> str:
         raise BadSettings(
             f"{variable} must hold no user or password; a merchant's key is entered with merchants add"
         )
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise BadSettings(
             f"{variable} must begin with https://: plain http would show the API keys to the network"
         )
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether only this machine is reached by that name: there nobody listens on the way."""
     if host == "localhost":
         return True
     try:

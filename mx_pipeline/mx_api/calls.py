@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 Endpoint: TypeAlias = Literal[
-    "payment_list", "payment_detail", "invoice_list", "invoice_detail", "credentials"
+    "payment_list", "payment_detail", "invoice_list", "invoice_detail", "credentials", "subscription"
 ]
 
 

@@ -25,6 +25,12 @@ class Credential:
         """A GET with this credential, for that host and port."""
         return Request(path_and_query, f" HTTP/1.1\r\nHost: {host}\r\n{self._headers}".encode("ascii"))
 
+    def request_of(self, method: str, host: str, path_and_query: str, body: bytes = b"") -> Request:
+        """The same for another method, with a JSON body; for subscriptions alone."""
+        told = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        head = f" HTTP/1.1\r\nHost: {host}\r\n{told}{self._headers}".encode("ascii")
+        return Request(path_and_query, head + body, method)
+
     def is_of(self, consumer_key: str, consumer_secret: str) -> bool:
         """Was it made of this pair?"""
         return self._secrets == Credential(consumer_key, consumer_secret)._secrets
@@ -41,17 +47,17 @@ class Credential:
 
 
 class Request:
-    """One GET as it goes over the wire; it holds the Authorization, so it shows nothing."""
+    """One call as it goes over the wire; it holds the Authorization, so it shows nothing."""
 
-    __slots__ = ("_path_and_query", "_rest")
+    __slots__ = ("_method", "_path_and_query", "_rest")
 
-    def __init__(self, path_and_query: str, rest: bytes) -> None:
+    def __init__(self, path_and_query: str, rest: bytes, method: str = "GET") -> None:
         """`rest`: all that follows the path."""
-        self._path_and_query, self._rest = path_and_query, rest
+        self._path_and_query, self._rest, self._method = path_and_query, rest, method.encode("ascii")
 
     def wire_bytes(self) -> bytes:
         """For the socket, and for nothing else. Raises UnicodeEncodeError for a path that is not ASCII."""
-        return b"GET %s%s" % (self._path_and_query.encode("ascii"), self._rest)
+        return b"%s %s%s" % (self._method, self._path_and_query.encode("ascii"), self._rest)
 
     def __repr__(self) -> str:
         """Only where it goes."""

@@ -27,6 +27,7 @@ from mx_pipeline.operations import (
     token_commands,
     trace_command,
     user_commands,
+    webhook_commands,
 )
 from mx_pipeline.operations.border import leave, run
 from mx_pipeline.operations.printing import say
@@ -50,6 +51,7 @@ app.command("status")(status_command.status)
 app.command("trace")(trace_command.trace)
 app.command("export")(export_command.export)
 app.add_typer(quarantine_commands.app, name="quarantine")
+app.add_typer(webhook_commands.app, name="webhooks")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(key_commands.app, name="keys")
 app.command("backup")(backup_commands.backup)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mx_pipeline.operations.at_work import AtWork
+    from mx_pipeline.warehouse.webhook_inbox import MeterDay
 
 SEES = ("transactions.view:readonly", "invoices.view:readonly")
 """Either shows how a merchant stands."""
@@ -52,13 +53,15 @@ def status(
         if only is not None and not rows:
             raise unknown(only)
         certificates = None if only is None else _certificates(here, only)
+        first_seen = [] if only is None else _first_seen(here, only)
     if as_json:
-        proof = {} if certificates is None else {"certificates": certificates}
+        proof = {} if certificates is None else {"certificates": certificates, **_as_json(first_seen)}
         say_json({"merchants": [{**merchant_as_json(row), **proof} for row in rows]})
     elif rows:
         say_table(status_table(rows, now=datetime.now(UTC)))
         if certificates is not None:
             _say_more(rows[0], certificates)
+            _say_first_seen(first_seen)
     else:
         say(NO_MERCHANTS)
     unanswered = sum(row.unanswered for row in rows)
@@ -73,6 +76,27 @@ def _certificates(here: AtWork, merchant_id: int) -> list[dict[str, object]]:
 
     with here.merchant(merchant_id) as tenant:
         return [certificate_as_json(row) for row in latest_certificates(tenant)]
+
+
+def _first_seen(here: AtWork, merchant_id: int) -> list[MeterDay]:
+    from mx_pipeline.operations.webhooking import meter_of
+
+    with here.merchant(merchant_id) as tenant:
+        return meter_of(tenant)
+
+
+def _as_json(first_seen: list[MeterDay]) -> dict[str, object]:
+    from mx_pipeline.operations.webhooking import meter_as_json
+
+    return {"first_seen": meter_as_json(first_seen)}
+
+
+def _say_first_seen(first_seen: list[MeterDay]) -> None:
+    by_webhook = sum(one.by_webhook for one in first_seen)
+    by_polling = sum(one.by_polling for one in first_seen)
+    if by_webhook or by_polling:
+        say("")
+        say(f"payments of the last 7 days: {by_webhook} first seen by webhook, {by_polling} by polling")
 
 
 def _say_more(row: Any, certificates: Sequence[Mapping[str, object]]) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from mx_pipeline.sync.orders import Stat, SyncReport
     from mx_pipeline.warehouse.merchants import Merchant
+    from mx_pipeline.warehouse.webhook_inbox import MeterDay
 
 NO_MERCHANTS = "there are no merchants yet; add one with: mx-pipeline merchants add"
 NOTHING = "-"
@@ -186,6 +187,16 @@ def sql_logins_table(rows: Sequence[Any]) -> Table:
             "active" if row.is_active else "ended",
             row.granted_by,
         )
+    return table
+
+
+def meter_table(days: Sequence[MeterDay]) -> Table:
+    """One row per day of the merchant, newest first."""
+    table = _table("day")
+    for header in ("first seen by webhook", "by polling"):
+        table.add_column(header, justify="right")
+    for one in days:
+        table.add_row(one.day.isoformat(), str(one.by_webhook), str(one.by_polling))
     return table
 
 

@@ -4,9 +4,11 @@ The other door, `/__admin/`: the Python handle's verbs as JSON, for tests and th
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
+from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -14,6 +16,7 @@ from starlette.routing import Route
 
 from mx_pipeline.synthetic_mx import arranging, arranging_invoices
 from mx_pipeline.synthetic_mx.behaviour import FixedAnswer
+from mx_pipeline.synthetic_mx.ringing import deliver, rings_for
 from mx_pipeline.synthetic_mx.truth import truth_of
 from mx_pipeline.synthetic_mx.world import UnknownMerchantError, World
 
@@ -46,6 +49,7 @@ def admin_app(world: World) -> Starlette:
         Route(f"{PREFIX}{one}/keys", door.revoke_keys, methods=["DELETE"]),
         Route(f"{PREFIX}{one}/settle", door.settle, methods=["POST"]),
         Route(f"{PREFIX}{one}/arrivals", door.arrivals, methods=["POST"]),
+        Route(f"{PREFIX}{one}/rings", door.rings, methods=["POST"]),
         Route(f"{PREFIX}{one}/payments", door.place(arranging.place_payment), methods=["POST"]),
         Route(f"{PREFIX}{one}/invoices", door.place(arranging_invoices.place_invoice), methods=["POST"]),
         Route(
@@ -124,6 +128,18 @@ class AdminDoor:
         fields = await _fields(request)
         self._world.receive(request.path_params["merchant_id"], int(fields["payments"]))
         return _json({})
+
+    async def rings(self, request: Request) -> Response:
+        """Ring for these payments, or for so many of the newest; what was answered."""
+        fields, merchant = await _fields(request), self._world.merchant(request.path_params["merchant_id"])
+        newest = merchant.payments.run(
+            max(0, merchant.payments.count - int(fields.get("newest", 0))), merchant.payments.count
+        )
+        chosen = [*fields.get("payments", []), *(payment.id for payment in newest)]
+        wanted = self._world.subscriptions.get(merchant.id, [])
+        rings = rings_for(merchant, wanted, chosen, fields.get("event"))
+        answers = await to_thread.run_sync(partial(deliver, rings, copies=int(fields.get("copies", 1))))
+        return _json({"answers": answers})
 
     async def behave(self, request: Request) -> Response:
         return _json(msgspec.structs.asdict(self._world.behave(**await _fields(request))))

@@ -26,6 +26,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Once this many payment lists were answered, `drift_payments` new payments come in, once."""
     drift_payments: int = 0
     gzip: bool = False
+    one_subscription_per_event: bool = False
+    """Another address for the same event is a duplicate too; the paper does not say."""
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from mx_pipeline.synthetic_mx import arranging, arranging_invoices
 from mx_pipeline.synthetic_mx.behaviour import Behaviour, FixedAnswer, Rule
 from mx_pipeline.synthetic_mx.keys import KeyPair
 from mx_pipeline.synthetic_mx.listing import Endpoint, whole_list
+from mx_pipeline.synthetic_mx.ringing import deliver, rings_for, rings_for_batch
 from mx_pipeline.synthetic_mx.serve import config_for
 from mx_pipeline.synthetic_mx.truth import truth_of
 from mx_pipeline.synthetic_mx.world import DEFAULT_AS_OF, DEFAULT_DAYS, World
@@ -133,6 +134,45 @@ class SyntheticMx:
     def receives(self, merchant_id: int, *, payments: int) -> None:
         """So many payments come in now, each with its invoice, newer than all there are."""
         self._do(lambda: self._world.receive(merchant_id, payments))
+
+    def subscriptions(self, merchant_id: int) -> list[dict[str, Any]]:
+        """Who wants to be rung for what, as the vendor lists it."""
+        return self._do(lambda: list(self._world.subscriptions.get(merchant_id, [])))
+
+    def has_subscription(self, merchant_id: int, event: str, url: str) -> None:
+        """Somebody else's."""
+        record = {"id": 0, "eventType": event, "callbackUrl": url, "sendWebhook": True}
+        self._do(lambda: self._world.subscriptions.setdefault(merchant_id, []).append(record))
+
+    def forgets_subscriptions(self, merchant_id: int, *events: str) -> None:
+        kept = self._world.subscriptions
+        self._do(
+            lambda: kept.update(
+                {merchant_id: [one for one in kept.get(merchant_id, []) if one["eventType"] not in events]}
+            )
+        )
+
+    def rings(
+        self, merchant_id: int, *payment_ids: int, event: str | None = None, copies: int = 1
+    ) -> list[int]:
+        """Ring for these payments wherever somebody subscribed; returns what was answered."""
+        rings = self._do(
+            lambda: rings_for(
+                self._merchant(merchant_id),
+                self._world.subscriptions.get(merchant_id, []),
+                payment_ids,
+                event,
+            )
+        )
+        return deliver(rings, copies=copies)
+
+    def rings_for_batch(self, merchant_id: int) -> list[int]:
+        rings = self._do(
+            lambda: rings_for_batch(
+                self._merchant(merchant_id), self._world.subscriptions.get(merchant_id, [])
+            )
+        )
+        return deliver(rings)
 
     def settles_everything(self, merchant_id: int) -> None:
         self._do(lambda: self._world.settle(merchant_id))

@@ -12,6 +12,8 @@ from typing import Any, Final
 import uvicorn
 
 from mx_pipeline.synthetic_mx.admin_app import PREFIX, admin_app
+from mx_pipeline.synthetic_mx.subscriptions import PATH as SUBSCRIPTIONS
+from mx_pipeline.synthetic_mx.subscriptions import Subscriptions
 from mx_pipeline.synthetic_mx.vendor_app import VendorApp
 from mx_pipeline.synthetic_mx.world import DEFAULT_AS_OF, DEFAULT_DAYS, World
 
@@ -36,6 +38,7 @@ class App:
 
     def __init__(self, world: World) -> None:
         self._vendor = VendorApp(world)
+        self._subscriptions = Subscriptions(world)
         self._admin = admin_app(world)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -43,6 +46,8 @@ class App:
             return
         if scope["path"].startswith(PREFIX):
             await self._admin(scope, receive, send)
+        elif scope["path"].startswith(SUBSCRIPTIONS):
+            await self._subscriptions(scope, receive, send)
         else:
             await self._vendor(scope, send)
 

@@ -33,6 +33,7 @@ class World:
         self.behaviours: dict[int, Behaviour] = {}
         self.rules: list[Rule] = []
         self.calls = CallLog()
+        self.subscriptions: dict[int, list[dict[str, Any]]] = {}
         self.bodies = BodyCache()
         self._shelf = Shelf()
         self._seeds: dict[int, tuple[int, int]] = {}
@@ -68,6 +69,7 @@ class World:
         self.keys.revoke(merchant_id)
         self.keys.add(key, merchant_id)
         self.merchants[merchant_id] = merchant
+        self.subscriptions.pop(merchant_id, None)
         self._seeds[merchant_id] = (seed, 0)
         return key
 

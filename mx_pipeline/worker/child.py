@@ -17,13 +17,17 @@ from sqlalchemy import URL
 
 from mx_pipeline.defs.syncing import answerer_of
 from mx_pipeline.errors import MxPipelineError, WarehouseError
+from mx_pipeline.operations.web.web_settings import WebSettings
 from mx_pipeline.settings import Settings
 from mx_pipeline.sync.answering import Answerer
+from mx_pipeline.sync.quiet_subscriptions import repair_quiet
 from mx_pipeline.sync.stopping import StopSign
+from mx_pipeline.sync.subscribing import Subscriber
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.dispatching import Waiting, claim_next, hand_back, recover_lost
 from mx_pipeline.warehouse.logins import DISPATCHER_ROLE, database_url, logins_of
-from mx_pipeline.warehouse.notified import ask_for_what_is_named
+from mx_pipeline.warehouse.notified import ASKED_BY, ask_for_what_is_named
+from mx_pipeline.warehouse.requests import LAST_LANE
 from mx_pipeline.worker.doorbell import Doorbell
 from mx_pipeline.worker.lost_runs import LostRuns
 from mx_pipeline.worker.request_runs import RequestRuns
@@ -47,6 +51,7 @@ class Child:
         self._is_stopping = False
         self._housekeeping_at = 0.0
         self._stop = StopSign()
+        self._subscriber: Subscriber | None = None
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Take no further request, and write no page after the one that is being written."""
@@ -64,6 +69,7 @@ class Child:
             dispatcher = stack.enter_context(closing(Warehouse(logins, DISPATCHER_ROLE)))
             bell = stack.enter_context(Doorbell(bell_url(settings)))
             runs, lost = RequestRuns(instance, answerer), LostRuns(instance, dispatcher)
+            self._subscriber = _subscriber(settings, answerer)
             while not self._is_stopping:
                 try:
                     self._keep_house(dispatcher, lost)
@@ -81,6 +87,8 @@ class Child:
         with dispatcher.everyone() as session:
             recover_lost(session)
         lost.report()
+        if self._subscriber is not None and self._lowest_lane == LAST_LANE:
+            repair_quiet(dispatcher, self._subscriber)
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
 
     def _answer_one(self, dispatcher: Warehouse, runs: RequestRuns) -> bool:
@@ -106,6 +114,14 @@ class Child:
         with suppress(WarehouseError), dispatcher.everyone() as session:
             hand_back(session, claimed_by=answerer_of(run_id))
         time.sleep(PAUSE_SECONDS)
+
+
+def _subscriber(settings: Settings, answerer: Answerer) -> Subscriber | None:
+    """Nobody where it is not known under which address MX could reach us."""
+    url = WebSettings.from_environment().public_url
+    if url is None:
+        return None
+    return Subscriber(answerer.warehouse, answerer.sealer, settings.mx_urls, url, ASKED_BY)
 
 
 def bell_url(settings: Settings) -> URL:

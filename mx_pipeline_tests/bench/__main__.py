@@ -24,6 +24,7 @@ from mx_pipeline_tests.bench.load_rows import load_rows
 from mx_pipeline_tests.bench.policy_rows import policy_rows
 from mx_pipeline_tests.bench.rounds_rows import rounds_rows
 from mx_pipeline_tests.bench.sync_rows import cpu_rows, memory_rows, wall_rows
+from mx_pipeline_tests.bench.webhook_rows import webhook_rows
 from mx_pipeline_tests.bench.worker_rows import worker_rows
 
 Row = Callable[[Machine], Iterator[Figure]]
@@ -34,6 +35,7 @@ QUICK: dict[str, Row] = {
     "cpu": lambda machine: cpu_rows(machine, 3_000, 1),
     "load": lambda machine: load_rows(machine, 5_000, 3),
     "rls": lambda machine: policy_rows(machine, 3_000, 15),
+    "webhooks": lambda machine: webhook_rows(machine, 10),
     "memory": lambda machine: memory_rows(machine, [1_000, 5_000]),
     "worker": lambda machine: worker_rows(machine, 10),
     "categories": lambda machine: category_rows(machine, 3_000, 3),
@@ -45,6 +47,7 @@ USUAL: dict[str, Row] = {
     "cpu": lambda machine: cpu_rows(machine, 20_000, 3),
     "load": lambda machine: load_rows(machine, 20_000, 5),
     "rls": lambda machine: policy_rows(machine, 10_000, 25),
+    "webhooks": lambda machine: webhook_rows(machine, 40),
     "memory": lambda machine: memory_rows(machine, [1_000, 20_000, 100_000]),
     "worker": lambda machine: worker_rows(machine, 40),
     "categories": lambda machine: category_rows(machine, 20_000, 5),

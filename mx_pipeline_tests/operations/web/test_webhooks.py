@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
@@ -17,10 +17,12 @@ from sqlalchemy import text
 
 from mx_pipeline.operations.web.inbox_writer import InboxWriter
 from mx_pipeline.operations.web.notifications import read_notification
+from mx_pipeline.synthetic_mx import SyntheticMx
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import INBOX_ROLE
 from mx_pipeline_tests.fakes.ringing import PAYMENT, a_body, a_key, rings
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
+from mx_pipeline_tests.operations.commands import CommandLine
 from mx_pipeline_tests.operations.web.conftest import Web
 
 INBOX = "SELECT merchant_id, event, names, times, names_another, outcome FROM mx.webhook_inbox ORDER BY names"
@@ -221,6 +223,25 @@ def test_the_login_that_hears_mx_can_do_nothing_else(warehouse: WarehouseUnderTe
             inbox.merchant(MERCHANT) as tenant,
         ):
             tenant.connection.execute(text(f"SELECT count(*) FROM mx.{table}"))
+
+
+def test_what_mx_sends_after_enable_is_kept_once(
+    web: Web,
+    in_this_process: Callable[..., Any],
+    shell: CommandLine,
+    clinic: Callable[..., int],
+    mx: SyntheticMx,
+) -> None:
+    clinic(payments=5)
+    assert in_this_process(shell.but(MX_PUBLIC_URL=web.url))("webhooks", "enable", MERCHANT).code == 0
+    payments = [int(row["id"]) for row in mx.whole_list(MERCHANT, "payments")[:2]]
+
+    answers = mx.rings(MERCHANT, *payments, copies=2)
+
+    assert answers == [200] * 4
+    assert mx.rings_for_batch(MERCHANT) == [200]
+    rows = web.warehouse.rows("SELECT names, times FROM mx.webhook_inbox ORDER BY 1")
+    assert rows == [("batch", 1), *sorted((f"payment {payment}", 2) for payment in payments)]
 
 
 @contextmanager
