@@ -9,13 +9,14 @@ from __future__ import annotations
 import http.client
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mx_pipeline.errors import MxApiError, MxContractBroken, MxRejected
 from mx_pipeline.mx_api.answers import Answer, Asked, judge, retry_after_seconds
 from mx_pipeline.mx_api.bodies import read_body
 from mx_pipeline.mx_api.calls import Call
-from mx_pipeline.mx_api.exchange import exchanged, head_of, usual_reply
+from mx_pipeline.mx_api.exchange import exchanged, usual_reply
+from mx_pipeline.mx_api.in_the_air import InTheAir
 from mx_pipeline.mx_api.troubles import trouble_of
 from mx_pipeline.mx_api.unusual_answers import by_http_client
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
     from mx_pipeline.mx_api.calls import CallLimits, Gate, OnCall
     from mx_pipeline.mx_api.credential import Credential
-    from mx_pipeline.mx_api.exchange import Head
-    from mx_pipeline.mx_api.line import Line
+    from mx_pipeline.mx_api.in_the_air import Question
     from mx_pipeline.mx_api.one_host import OneHost
     from mx_pipeline.mx_api.reply import Reply
     from mx_pipeline.mx_api.trust import KeyTrust
@@ -36,49 +36,6 @@ OURS_TO_MEND = frozenset({MxRejected.code, MxContractBroken.code})
 """MX's API and this program no longer agree: no clinic can do anything about it."""
 
 logger = logging.getLogger(__name__)
-
-
-class Question(Generic[T]):
-    """What is asked, where, and what is made of the answer."""
-
-    __slots__ = ("asked", "path_and_query", "read")
-
-    def __init__(self, asked: Asked, path_and_query: str, read: Callable[[Answer], T]) -> None:
-        """An MxUnavailable from `read`, too, is worth another try."""
-        self.asked, self.path_and_query, self.read = asked, path_and_query, read
-
-
-class InTheAir(Generic[T]):
-    """One question that was sent and holds a place, and what has come of its answer."""
-
-    __slots__ = (
-        "credential",
-        "ends_at",
-        "give_place",
-        "head",
-        "line",
-        "parts",
-        "question",
-        "size",
-        "started",
-        "trouble",
-    )
-
-    def __init__(
-        self, question: Question[T], credential: Credential, line: Line, give_place: Callable[[], object]
-    ) -> None:
-        """Sent now."""
-        self.question, self.credential, self.line, self.give_place = question, credential, line, give_place
-        self.started = self.ends_at = time.monotonic()
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.head: Head | None = None
-        self.trouble: OSError | None = None
-
-    @property
-    def is_usual(self) -> bool:
-        """It has ended, or has come as nearly all answers do: whole, and with nothing behind it."""
-        return self.trouble is not None or (self.head is not None and self.head.whole_bytes == self.size)
 
 
 class Attempts:
@@ -139,21 +96,6 @@ class Attempts:
         except OSError as error:
             flying.trouble = error
         return flying
-
-    def receive(self, flying: InTheAir[Any]) -> bool:
-        """Take what has come. True where nothing more will, or where it is none of the usual answers."""
-        try:
-            while (part := flying.line.receive_now()) is not None:
-                flying.parts.append(part)
-                flying.size += len(part)
-                if flying.head is None:
-                    flying.head = head_of(part) if flying.size == len(part) else None
-                if flying.head is None or not part or flying.size >= flying.head.whole_bytes:
-                    return True
-        except OSError as error:
-            flying.trouble = error
-            return True
-        return False
 
     def land(self, flying: InTheAir[T]) -> T:
         """What came of it. Where that is no usual answer, this waits for the rest."""

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from mx_pipeline.errors import BadSettings
 from mx_pipeline.mx_api.answers import Asked
-from mx_pipeline.mx_api.attempts import Question
 from mx_pipeline.mx_api.calls import CallLimits, Endpoint, OpenGate, heard_by_nobody
 from mx_pipeline.mx_api.credential import Credential
 from mx_pipeline.mx_api.decoding import Decoding
 from mx_pipeline.mx_api.envelope import open_envelope
+from mx_pipeline.mx_api.in_the_air import Question
 from mx_pipeline.mx_api.one_host import POOL_SIZE
 from mx_pipeline.mx_api.page import Ask
 from mx_pipeline.mx_api.paging import Pages

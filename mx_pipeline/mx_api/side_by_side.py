@@ -21,7 +21,7 @@ from mx_pipeline.mx_api.transport import Failed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mx_pipeline.mx_api.attempts import InTheAir, Question
+    from mx_pipeline.mx_api.in_the_air import InTheAir, Question
     from mx_pipeline.mx_api.transport import Transport
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class SideBySide(Generic[T]):
                 os.read(fd, WAKING_BYTES)
                 continue
             mx_id, flying = self._flying[fd]
-            if self._attempts.receive(flying):
+            if flying.receive():
                 self._land(fd, mx_id, flying, landed)
         self._end_late_ones(landed)
         while self._apart:

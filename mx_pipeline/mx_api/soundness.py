@@ -45,7 +45,8 @@ class Soundness:
         inside = [
             (field.name, field.is_many, Soundness(field.shape)) for field in shape.fields if field.shape
         ]
-        self._inside = tuple(inside)
+        self._inside_with_texts = tuple(part for part in inside if part[2].has_texts)
+        self.has_texts = bool(self._texts or self._inside_with_texts)
         self._inside_to_check = tuple(part for part in inside if part[2].has_checks)
         self.has_checks = bool(self._inside_to_check) or any(
             field.kind in ("whole", "instant") for field in shape.fields
@@ -84,7 +85,7 @@ class Soundness:
             for name in self._texts:
                 if getattr(record, name) == "":
                     msgspec.structs.force_setattr(record, name, None)
-        for name, is_many, soundness in self._inside:
+        for name, is_many, soundness in self._inside_with_texts:
             inner = getattr(record, name)
             if inner is not None:
                 for each in cast("Sequence[msgspec.Struct]", inner) if is_many else (inner,):
@@ -103,7 +104,7 @@ class Soundness:
             ):
                 msgspec.structs.force_setattr(record, name, mended)
                 count += 1
-        for name, is_many, soundness in self._inside:
+        for name, is_many, soundness in self._inside_with_texts:
             inner = getattr(record, name)
             if inner is not None:
                 for each in cast("Sequence[msgspec.Struct]", inner) if is_many else (inner,):

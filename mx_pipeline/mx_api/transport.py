@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mx_pipeline.mx_api.attempts import Question
     from mx_pipeline.mx_api.calls import CallLimits, Gate, OnCall
+    from mx_pipeline.mx_api.in_the_air import Question
 
 T = TypeVar("T")
 
