@@ -50,6 +50,7 @@ class Child:
         self._ear, self._mouth = os.pipe()
         self._is_stopping = False
         self._housekeeping_at = 0.0
+        self._parent = os.getppid()
         self._stop = StopSign()
         self._subscriber: Subscriber | None = None
 
@@ -70,7 +71,8 @@ class Child:
             bell = stack.enter_context(Doorbell(bell_url(settings)))
             runs, lost = RequestRuns(instance, answerer), LostRuns(instance, dispatcher)
             self._subscriber = _subscriber(settings, answerer)
-            while not self._is_stopping:
+            # A supervisor that was killed says goodbye with SIGTERM, which Dagster keeps for itself during a run.
+            while not self._is_stopping and os.getppid() == self._parent:
                 try:
                     self._keep_house(dispatcher, lost)
                     waits = ask_for_what_is_named(dispatcher, answerer.warehouse)

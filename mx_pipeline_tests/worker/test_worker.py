@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import psutil
 
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.worker.conftest import Deployment, until
@@ -118,6 +119,7 @@ def test_of_two_workers_one_is_killed_and_every_request_is_answered_exactly_once
         lambda: deployment.warehouse.rows("SELECT FROM mx.sync_runs HAVING count(*) = 2"), "two syncs at once"
     )
 
+    orphans = deployment.children(doomed)
     os.killpg(doomed.pid, signal.SIGKILL)
     for merchant in merchants:
         deployment.mx.behaves(merchant, latency_ms=0)
@@ -131,6 +133,9 @@ def test_of_two_workers_one_is_killed_and_every_request_is_answered_exactly_once
     )
     assert [row.good for row in ended] == [1] * 4
     assert sum(row.runs for row in ended) == 5, "one was lost, and says so"
+    until(
+        lambda: not any(psutil.pid_exists(pid) for pid in orphans), "the end of the killed worker's children"
+    )
 
 
 def test_c5_beside_a_thousand_pages_of_another_a_hundred_payments_begin_at_once(
