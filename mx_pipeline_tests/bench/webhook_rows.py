@@ -26,6 +26,7 @@ MOST_SECONDS_TO_THE_ROW = 5
 MOST_MEGABYTES = 200
 MOST_SECONDS_ELSEWHERE = 1
 RATE, FLOOD_SECONDS = 2_000, 10
+LEAST_OF_RATE = 0.9
 PAUSE_SECONDS = 0.4
 PATIENCE_SECONDS = 60
 WAITS = "SELECT count(*) FROM mx.webhook_inbox WHERE handled_at IS NULL"
@@ -64,9 +65,14 @@ def _flooded(clinic: Clinic, url: str, key: str, server: int, resident: int) -> 
         flooded.kept - kept, "notifications", 0, beside=beside,
     )  # fmt: skip
     yield Figure(
-        "webhooks", "the same: accepted at once, the others asked to come again",
-        100 * flooded.kept / (RATE * FLOOD_SECONDS), "%", 90, is_least=True, beside=beside,
-    )  # fmt: skip
+        "webhooks",
+        "the same: accepted a second, two cores shared with whoever rings",
+        flooded.kept / flooded.seconds,
+        "/s",
+        RATE * LEAST_OF_RATE,
+        is_least=True,
+        beside=beside,
+    )
     yield Figure(
         "webhooks", "the same: memory of the server above an idle one", (_peak(server) - resident) / 1e6, "MB",
         MOST_MEGABYTES,

@@ -10,7 +10,10 @@ from decimal import Decimal
 
 import pytest
 
+from mx_pipeline.mx_api.client import MxClient
+from mx_pipeline.records import PaymentDetail
 from mx_pipeline.synthetic_mx.behaviour import FixedAnswer
+from mx_pipeline.warehouse.loading import load_payment_details
 from mx_pipeline.warehouse.notified import ask_for_what_is_named
 from mx_pipeline_tests.fakes.ringing import a_body, a_key, heard
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
@@ -111,6 +114,29 @@ def test_s4_what_the_body_says_of_the_amount_is_ignored(a_clinic: Callable[..., 
 
     assert clinic.rows(PAYMENT, id=row["id"]) == [(Decimal(row["amount"]), row["status"])]
     assert "Mallory" not in clinic.warehouse.everything(but="_no_such")
+
+
+def test_c3_an_answer_that_was_asked_for_earlier_undoes_nothing(a_clinic: Callable[..., Clinic]) -> None:
+    clinic = a_clinic(payments=20)
+    clinic.sync()
+    payment = newest(clinic)
+    with MxClient(
+        base_url=clinic.mx.url,
+        consumer_key=clinic.key.consumer_key,
+        consumer_secret=clinic.key.consumer_secret,
+        merchant_id=MERCHANT,
+    ) as client:
+        stale = client.get_payment(payment)
+    assert isinstance(stale, PaymentDetail)
+    clinic.mx.change_payment(MERCHANT, payment, status="Voided")
+    clinic.sync("incremental")
+    before = clinic.warehouse.value(LEDGER)
+
+    with clinic.warehouse.loader.merchant(MERCHANT) as tenant:
+        load_payment_details(tenant, [(stale, datetime.now(UTC) - timedelta(hours=1))])
+
+    assert clinic.rows(PAYMENT, id=payment)[0].status == "Voided"
+    assert clinic.warehouse.value(LEDGER) == before
 
 
 @pytest.mark.parametrize("order", [("named", "incremental"), ("incremental", "named")])

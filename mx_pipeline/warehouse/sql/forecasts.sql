@@ -24,5 +24,6 @@ SELECT merchant.merchant_id,
                        FROM (SELECT stats
                                FROM mx.sync_runs
                               WHERE merchant_id = merchant.merchant_id AND outcome = 'success' AND NOT dry_run
+                                AND mode <> 'named'
                               ORDER BY started_at DESC
                               LIMIT 5) AS run) AS lately
