@@ -13,6 +13,7 @@ from mx_pipeline.operations import (
     audit_commands,
     backup_commands,
     cancel_command,
+    category_commands,
     export_command,
     invitation_commands,
     key_commands,
@@ -20,6 +21,7 @@ from mx_pipeline.operations import (
     merchant_commands,
     migrate_command,
     quarantine_commands,
+    rule_commands,
     serve_command,
     sql_login_commands,
     status_command,
@@ -52,6 +54,10 @@ app.command("trace")(trace_command.trace)
 app.command("export")(export_command.export)
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(webhook_commands.app, name="webhooks")
+categories = category_commands.app
+categories.command("try")(rule_commands.try_out)
+categories.add_typer(rule_commands.app, name="rules")
+app.add_typer(categories, name="categories")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(key_commands.app, name="keys")
 app.command("backup")(backup_commands.backup)

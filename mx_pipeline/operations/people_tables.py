@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from mx_pipeline.operations.tables import NOTHING, new_table
 from mx_pipeline.warehouse.people import User
-
-NOTHING = "-"
 
 
 def users_table(users: Sequence[User]) -> Table:
     """One row per person."""
-    table = _table("email", "name", "platform", "active", "since")
+    table = new_table("email", "name", "platform", "active", "since")
     for user in users:
         table.add_row(
             user.email,
@@ -30,7 +28,7 @@ def users_table(users: Sequence[User]) -> Table:
 
 def permissions_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """One row per merchant where a person may do something."""
-    table = _table("merchant", "role", "through", "permissions")
+    table = new_table("merchant", "role", "through", "permissions")
     for one in found:
         table.add_row(
             str(one["merchant_id"]), one["role"], one["through"] or NOTHING, ", ".join(one["permissions"])
@@ -40,7 +38,7 @@ def permissions_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 def tokens_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """One row per token; never the token."""
-    table = _table("id", "state", "issued by", "issued", "expires", "last used")
+    table = new_table("id", "state", "issued by", "issued", "expires", "last used")
     for one in found:
         table.add_row(
             one["id"],
@@ -55,7 +53,7 @@ def tokens_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 def review_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """One row per merchant and person: what they can see, and what they did."""
-    table = _table("merchant", "email", "role", "through", "sees", "until", "did")
+    table = new_table("merchant", "email", "role", "through", "sees", "until", "did")
     for one in found:
         table.add_row(
             str(one["merchant_id"]),
@@ -71,10 +69,3 @@ def review_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 def _day(at: str | None) -> str:
     return NOTHING if at is None else f"{datetime.fromisoformat(at):%Y-%m-%d}"
-
-
-def _table(*headers: str) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    for header in headers:
-        table.add_column(header)
-    return table

@@ -35,7 +35,7 @@ class HasState(Protocol):
 
 def sync_table(reports: Sequence[SyncReport]) -> Table:
     """One row per merchant that was synced."""
-    table = _table("merchant", "outcome")
+    table = new_table("merchant", "outcome")
     for header in ("payments", "linked", "with products", "standalone", "calls", "seconds"):
         table.add_column(header, justify="right")
     table.add_column("certificate")
@@ -76,7 +76,7 @@ def dry_run_table(reports: Sequence[SyncReport]) -> Table:
 
 def status_table(rows: Sequence[Any], *, now: datetime) -> Table:
     """One row per merchant, of `merchant_states`."""
-    table = _table("merchant", "name", "state", "last success", "last outcome", "certificate")
+    table = new_table("merchant", "name", "state", "last success", "last outcome", "certificate")
     for header in ("may change", "quarantined", "waiting"):
         table.add_column(header, justify="right")
     table.add_column("running")
@@ -114,7 +114,7 @@ def open_set_of(row: Any) -> dict[str, int]:
 
 def certificates_table(made: Sequence[Mapping[str, object]]) -> Table:
     """One row per stream: what MX says it has, against what we hold."""
-    table = _table("stream", "scope", "basis", "verdict")
+    table = new_table("stream", "scope", "basis", "verdict")
     for header in ("MX's count", "our count", "MX's sum", "our sum"):
         table.add_column(header, justify="right")
     table.add_column("made at")
@@ -130,7 +130,7 @@ def certificates_table(made: Sequence[Mapping[str, object]]) -> Table:
 
 def merchants_table(merchants: Sequence[Merchant]) -> Table:
     """One row per merchant, without its key."""
-    table = _table("merchant", "name", "environment", "time zone", "interval", "state")
+    table = new_table("merchant", "name", "environment", "time zone", "interval", "state")
     for merchant in merchants:
         table.add_row(
             str(merchant.merchant_id),
@@ -145,7 +145,7 @@ def merchants_table(merchants: Sequence[Merchant]) -> Table:
 
 def quarantine_table(held: Sequence[Mapping[str, object]]) -> Table:
     """One row per record that could not be taken in."""
-    table = _table("merchant", "stream", "record", "reason", "tries", "last try")
+    table = new_table("merchant", "stream", "record", "reason", "tries", "last try")
     for one in held:
         table.add_row(
             str(one["merchant_id"]),
@@ -160,7 +160,7 @@ def quarantine_table(held: Sequence[Mapping[str, object]]) -> Table:
 
 def audit_table(events: Sequence[Any]) -> Table:
     """One row per event of the audit log."""
-    table = _table("merchant", "entry", "when (UTC)", "who", "did", "to", "detail")
+    table = new_table("merchant", "entry", "when (UTC)", "who", "did", "to", "detail")
     for event in events:
         table.add_row(
             str(event.merchant_id or "platform"),
@@ -176,7 +176,7 @@ def audit_table(events: Sequence[Any]) -> Table:
 
 def sql_logins_table(rows: Sequence[Any]) -> Table:
     """One row per login and merchant that it reads."""
-    table = _table("login", "merchant", "reads as", "names", "until", "state", "given by")
+    table = new_table("login", "merchant", "reads as", "names", "until", "state", "given by")
     for row in rows:
         table.add_row(
             row.login,
@@ -218,7 +218,8 @@ def age(at: datetime | None, *, now: datetime) -> str:
     return f"{seconds} s ago"
 
 
-def _table(*headers: str) -> Table:
+def new_table(*headers: str) -> Table:
+    """Columns of text."""
     table = Table(box=SIMPLE_HEAD)
     for header in headers:
         table.add_column(header)

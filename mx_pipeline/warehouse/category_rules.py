@@ -38,9 +38,9 @@ class Rule:
     priority: int = 100
 
     def as_trial(self) -> dict[str, object]:
-        """As `:trial` of the derivation takes it; first of all rules of its priority."""
+        """As `:trial` of the derivation takes it: the youngest of all rules, as it would be."""
         told = {name: str(value) for name, value in asdict(self).items() if value is not None}
-        return {**told, "rule_id": 0, "priority": self.priority, "made_by": "trial"}
+        return {**told, "rule_id": INT4 - 1, "priority": self.priority, "made_by": "trial"}
 
 
 def check_rule(tenant: Tenant, rule: Rule) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TypeAlias
 
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.loading import Merged
+from mx_pipeline.warehouse.rows import json
 
 SMALL_SCOPE = 1000
 """Payments up to which index look-ups one by one are the best plan, whatever the planner knows of the tables."""
@@ -95,6 +97,46 @@ def derive_again(loader: Warehouse, merchant_id: int) -> Merged:
     """Everything of one merchant, from what is stored, after somebody edited its categories."""
     with loader.merchant(merchant_id) as tenant:
         return derive(tenant, None)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is only tried: rules that are not there, and rules that are, left out."""
+
+    rules: Sequence[Mapping[str, object]] = ()
+    """As `category_rules.Rule.as_trial` gives them."""
+    without: Sequence[int] = ()
+    suggestions: Sequence[Mapping[str, object]] | None = None
+    """product_name, category and confidence of what a model says, in place of the suggestions in force."""
+
+    def as_json(self) -> str:
+        """As the derivation takes it."""
+        told: dict[str, object] = {"rules": list(self.rules), "without": list(self.without)}
+        if self.suggestions is not None:
+            told["suggestions"] = list(self.suggestions)
+        return json(told)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Payments whose category a trial changes from one to another."""
+
+    category_before: str | None
+    source_before: str | None
+    category: str | None
+    source: str | None
+    payments: int
+    amount: Decimal
+    products: Sequence[str]
+    """Up to five of their names, by alphabet."""
+    newest: Sequence[int]
+    """Up to five of the payments, newest first."""
+
+
+def compare_derived(tenant: Tenant, trial: Trial) -> Sequence[Change]:
+    """What the trial would change in all of the merchant's payments, most payments first. Writes nothing."""
+    rows = tenant.run("links", "compare_derived", ids=_ids(tenant, None), trial=trial.as_json())
+    return [Change(*row) for row in rows]
 
 
 def enriched_facts(tenant: Tenant, payments: PaymentIds) -> EnrichedFacts:

@@ -516,6 +516,28 @@ WITH scope AS MATERIALIZED (
 SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
   FROM merged
 
+-- name: compare_derived
+-- What deriving would change, by category before and after; the examples name payments and products, no person.
+-- with: derived
+, change AS (
+    SELECT before.product_category AS category_before, before.category_source AS source_before,
+           derived.product_category AS category, derived.category_source AS source,
+           derived.product_name, derived.mx_payment_id, payment.amount
+      FROM derived
+      JOIN mx.payments AS payment
+        ON payment.merchant_id = :merchant_id AND payment.mx_payment_id = derived.mx_payment_id
+      LEFT JOIN mx.enriched_transactions AS before
+        ON before.merchant_id = :merchant_id AND before.mx_payment_id = derived.mx_payment_id
+     WHERE (derived.product_category, derived.category_source)
+           IS DISTINCT FROM (before.product_category, before.category_source)
+)
+SELECT category_before, source_before, category, source, count(*) AS payments, sum(amount)::numeric AS amount,
+       (array_agg(DISTINCT product_name))[\:5] AS products,
+       (array_agg(mx_payment_id ORDER BY mx_payment_id DESC))[\:5] AS newest
+  FROM change
+ GROUP BY category_before, source_before, category, source
+ ORDER BY count(*) DESC, category_before, category
+
 -- name: enriched_facts
 -- What the statistics say of these payments; of all of the merchant's where no ids are given.
 SELECT count(*) AS payments,

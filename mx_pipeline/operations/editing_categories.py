@@ -1,0 +1,53 @@
+"""Whoever edits a merchant's categories: asked in one place, and derived again when the edit is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from mx_pipeline import settings as words
+from mx_pipeline.operations.at_work import at_work
+from mx_pipeline.operations.context import opened, settings_in_force
+from mx_pipeline.warehouse.audit import Action, record
+from mx_pipeline.warehouse.connections import SNAPSHOT, Tenant
+from mx_pipeline.warehouse.deriving import Change, Trial, compare_derived, derive_again
+from mx_pipeline.warehouse.loading import Merged
+from mx_pipeline.warehouse.logins import LOADER_ROLE
+from mx_pipeline.warehouse.merchants import get_merchant
+
+
+@contextmanager
+def looking(merchant: str, permission: str, *, records: Action | None = None) -> Generator[Tenant]:
+    """A transaction of whoever is at the keyboard, who may. Raises AccessDenied, BadInput, UnknownMerchant."""
+    merchant_id = words.merchant_id(merchant)
+    with settings_in_force() as settings, at_work(settings) as here:
+        here.require(permission, merchant_id)
+        with here.merchant(merchant_id) as tenant:
+            get_merchant(tenant)
+            yield tenant
+            if records is not None:
+                record(tenant, actor=here.person.actor, action=records, detail={"what": "categories"})
+
+
+def edited(merchant: str, permission: str, edit: Callable[[Tenant, str], object] | None) -> Merged:
+    """Do it, commit it, derive the merchant again: what came out otherwise. The same errors."""
+    merchant_id = words.merchant_id(merchant)
+    with settings_in_force() as settings, at_work(settings) as here, opened(settings, LOADER_ROLE) as loader:
+        here.require(permission, merchant_id)
+        with here.merchant(merchant_id) as tenant:
+            get_merchant(tenant)
+            if edit is not None:
+                edit(tenant, here.person.actor)
+        return derive_again(loader, merchant_id)
+
+
+def tried(merchant: str, permission: str, trial: Callable[[Tenant], Trial]) -> list[Change]:
+    """What it would change; nothing is written. The same errors."""
+    merchant_id = words.merchant_id(merchant)
+    with settings_in_force() as settings, at_work(settings) as here, opened(settings, LOADER_ROLE) as loader:
+        here.require(permission, merchant_id)
+        with here.merchant(merchant_id) as tenant:
+            get_merchant(tenant)
+            tried = trial(tenant)
+        with loader.merchant(merchant_id, opening=SNAPSHOT) as tenant:
+            return list(compare_derived(tenant, tried))
