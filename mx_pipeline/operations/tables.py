@@ -56,7 +56,7 @@ def sync_table(reports: Sequence[SyncReport]) -> Table:
 
 def dry_run_table(reports: Sequence[SyncReport]) -> Table:
     """One row per merchant that was only compared: its payments, its invoices, and what the sync itself would cost."""
-    table = _table("merchant", "outcome")
+    table = new_table("merchant", "outcome")
     names = {
         "would add": "wouldAdd",
         "would change": "wouldChange",
