@@ -192,7 +192,7 @@ def sql_logins_table(rows: Sequence[Any]) -> Table:
 
 def meter_table(days: Sequence[MeterDay]) -> Table:
     """One row per day of the merchant, newest first."""
-    table = _table("day")
+    table = new_table("day")
     for header in ("first seen by webhook", "by polling"):
         table.add_column(header, justify="right")
     for one in days:
