@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +71,7 @@ class Fleet:
         server, began, ended = self._server_seconds(), time.monotonic(), threading.Event()
         watching = threading.Thread(target=self._watch, args=(ended,))
         watching.start()
-        rounds = [self._begin(now, share) for share in shares]
+        rounds = [self.begin(now, share) for share in shares]
         told: list[Any] = [json.loads(process.communicate()[0]) for process in rounds]
         wall = time.monotonic() - began
         ended.set()
@@ -90,7 +90,7 @@ class Fleet:
             "rounds": len(shares),
         }
 
-    def _begin(self, now: datetime, merchants: list[int]) -> subprocess.Popen[bytes]:
+    def begin(self, now: datetime, merchants: list[int]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.one_round"],
             stdin=subprocess.PIPE,
@@ -117,9 +117,12 @@ class Fleet:
     def _server_seconds(self) -> float:
         """CPU of the whole server: of those of its processes that have ended, too."""
         postmaster = psutil.Process(self._postmaster())
-        times = [one.cpu_times() for one in (postmaster, *postmaster.children())]
-        own = sum(one.user + one.system for one in times)
-        return own + times[0].children_user + times[0].children_system
+        ended = postmaster.cpu_times()
+        own = ended.user + ended.system + ended.children_user + ended.children_system
+        for one in postmaster.children():
+            with suppress(psutil.NoSuchProcess):
+                own += one.cpu_times().user + one.cpu_times().system
+        return own
 
     def _postmaster(self) -> int:
         (directory,) = sql.column(self.machine.postgres.url(), "SHOW data_directory")
@@ -131,6 +134,8 @@ def rounds_rows(machine: Machine, merchants: int) -> Iterator[Figure]:
     with TemporaryDirectory() as home:
         fleet = _fleet(machine, merchants, Path(home))
         try:
+            # Dagster's tables are made by its first process; two at once would both try.
+            fleet.begin(datetime.now(UTC), []).communicate()
             fleet.goes_round()
             sql.run(fleet.url, ALL_DUE)
             ran = fleet.goes_round()
