@@ -26,6 +26,7 @@ from mx_pipeline.warehouse.logins import APP_ROLE, logins_of
 from mx_pipeline.warehouse.migrate import migrate
 
 UI_PORT = 3000
+WEB_PORT = 8000
 SYNTHETIC_PORT = 8100
 DEMO_SECONDS = 100
 """From asking to the last answer; 20 to 40 s on two cores."""
@@ -41,6 +42,8 @@ class Running:
     settings: Settings
     children: Children
     ui: str
+    web: str = ""
+    """Where the HTTP API and the sync page are."""
 
 
 def run_up(*, only_postgres: bool = False) -> int:
@@ -48,9 +51,11 @@ def run_up(*, only_postgres: bool = False) -> int:
     with (
         suppress(KeyboardInterrupt),
         _stopped_by_signals(),
-        _everything(dict(os.environ), only_postgres=only_postgres) as running,
+        _everything(dict(os.environ), only_postgres=only_postgres, web_port=WEB_PORT) as running,
     ):
         home = running.settings.home
+        if running.web:
+            _say(f"HTTP API and sync page: {running.web}")
         _say(f"Dagster UI: {running.ui}" if running.ui else f"Postgres is up; its files are under {home}")
         _say("Ctrl-C stops everything.")
         while True:
@@ -88,6 +93,7 @@ def _everything(
     *,
     only_postgres: bool = False,
     ports: tuple[int, int] = (UI_PORT, SYNTHETIC_PORT),
+    web_port: int | None = None,
 ) -> Generator[Running]:
     ui_port, synthetic_port = ports
     home = Path(environment.get("MX_HOME") or DEFAULT_HOME).absolute()
@@ -120,7 +126,8 @@ def _everything(
         _say("Dagster ...")
         ui = start_dagster(children, home, ui=listening(ui_port))
         children.start("worker", [_program(), "worker"], stop_seconds=WORKER_STOP_SECONDS)
-        yield Running(settings, children, ui)
+        web = "" if web_port is None else start_web(children, listening(web_port))
+        yield Running(settings, children, ui, web)
     _say("Stopped.")
 
 
@@ -131,6 +138,15 @@ def start_synthetic_mx(children: Children, listens: socket.socket) -> None:
     url = url_of(listens)
     listens.close()
     children.wait_until(lambda: answers(f"{url}/__admin/merchants"), what="the start of the synthetic MX")
+
+
+def start_web(children: Children, listens: socket.socket) -> str:
+    """The HTTP API and the sync page, on a socket that listens already; returns their address."""
+    children.start("web", [_program(), "serve", "--descriptor", str(listens.fileno())], hands=listens)
+    url = url_of(listens)
+    listens.close()
+    children.wait_until(lambda: answers(f"{url}/readyz"), what="the start of the HTTP API")
+    return url
 
 
 def _program() -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from contextlib import nullcontext
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +15,7 @@ from mx_pipeline.operations.context import settings_in_force
 from mx_pipeline.operations.printing import say
 from mx_pipeline.operations.web.app import create_app
 from mx_pipeline.operations.web.web_settings import WebSettings
+from mx_pipeline.settings import Settings
 
 MOST_CALLS_AT_ONCE = 1_000
 """Streams among them; more are answered 503 at once."""
@@ -33,23 +37,38 @@ def config_for(app: FastAPI) -> uvicorn.Config:
     )
 
 
-def run_server(host: str, port: int) -> int:
-    """Serve until a signal comes. Raises BadSettings where the address cannot be had."""
-    with settings_in_force() as settings:
+def run_server(host: str, port: int, *, descriptor: int | None = None) -> int:
+    """Serve until a signal comes. Raises BadSettings where the address cannot be had.
+
+    `descriptor`: of a socket that listens already, and of a machine whose database is up.
+    """
+    in_force = settings_in_force() if descriptor is None else nullcontext(Settings.from_environment())
+    listener = _listener(host, port) if descriptor is None else socket.socket(fileno=descriptor)
+    with in_force as settings, listener:
         app = create_app(settings, WebSettings.from_environment())
+        where, bound = listener.getsockname()[:2]
+        say(f"HTTP API on http://{f'[{where}]' if ':' in where else where}:{bound}; stop it with Ctrl-C")
+        # uvicorn closes on a signal, then raises it again for whoever had the handler before: nobody, here.
+        before = {
+            number: signal.signal(number, _already_closed) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
-            listener = socket.create_server((host, port), backlog=2_048, family=_family(host))
-        except OSError as error:
-            raise BadSettings(
-                f"the server cannot listen on {host} port {port}: {error.strerror}; "
-                "choose another with --port or --host"
-            ) from error
-        with listener:
-            shown = f"[{host}]" if ":" in host else host
-            say(f"HTTP API on http://{shown}:{listener.getsockname()[1]}; stop it with Ctrl-C")
             uvicorn.Server(config_for(app)).run([listener])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
     return 0
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), backlog=2_048, family=family)
+    except OSError as error:
+        raise BadSettings(
+            f"the server cannot listen on {host} port {port}: {error.strerror}; choose another with --port or --host"
+        ) from error
+
+
+def _already_closed(_number: int, _frame: FrameType | None) -> None:
+    """A server that was asked to stop, and did, ends in peace."""

@@ -40,6 +40,7 @@ class SyncSummary(Answer):
     date_to: date | None
     emergency: bool
     reason: str | None
+    dry_run: bool
     asked_by: str
     asked_through: str
     asked_at: datetime
@@ -90,10 +91,14 @@ def answer_of(watched: Watched) -> SyncAnswer:
     outcome = watched.outcome or "failed"
     stats = dict(watched.stats or {})
     synced = stats.get("transactionsSynced", 0)
-    good = f"{synced} transactions synced, and proven complete" if outcome == "success" else ""
+    good = (
+        "compared; nothing was stored"
+        if watched.dry_run
+        else f"{synced} transactions synced, and proven complete"
+    )
     return SyncAnswer(
         success=outcome in GOOD,
-        message=watched.message or good or outcome,
+        message=watched.message or (good if outcome == "success" else outcome),
         stats=stats,
         id=str(SyncId(watched.merchant_id, watched.request_id)),
         outcome=outcome,
@@ -140,6 +145,7 @@ def _summary(asked: Asked) -> dict[str, Any]:
         "date_to": asked.until and asked.until - timedelta(days=1),
         "emergency": asked.emergency,
         "reason": asked.reason,
+        "dry_run": asked.dry_run,
         "asked_by": asked.asker or asked.asked_by.partition(":")[0],
         "asked_through": asked.asked_through,
         "asked_at": asked.asked_at,

@@ -39,6 +39,7 @@ class SyncQuestion(Question):
         ),
     ] = None
     date_to: Annotated[Day | None, Field(description="Last day; at most 13 months after the first.")] = None
+    dry_run: Annotated[bool, Field(description="Read and compare, and store nothing; not for days.")] = False
 
     @model_validator(mode="after")
     def _together(self) -> SyncQuestion:
@@ -56,6 +57,8 @@ class SyncQuestion(Question):
     def _check_days(self) -> None:
         if self.date_from is None:
             raise ValueError("dateFrom is missing: type the first day too, such as 2026-03-01")
+        if self.dry_run:
+            raise ValueError("dryRun compares the newest payments: leave dateFrom and dateTo out")
         if not self.emergency:
             raise ValueError(
                 "emergency must be true for dateFrom and dateTo, because days can hold any number of payments; say why "
@@ -79,6 +82,7 @@ class SyncQuestion(Question):
             until=None if self.date_to is None else self.date_to + timedelta(days=1),
             emergency=self.emergency,
             reason=self.reason,
+            dry_run=self.dry_run,
         )
 
 

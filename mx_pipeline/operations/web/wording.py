@@ -12,6 +12,7 @@ HINTS: Mapping[str, str] = {
     "reason": "why, in words on one line, 1 to 500 characters",
     "dateFrom": "a day of the merchant's calendar such as 2026-03-01",
     "dateTo": "a day of the merchant's calendar such as 2026-03-31",
+    "dryRun": "true or false",
     "limit": "a whole number from 1 to 200",
     "cursor": "the next_cursor of the page before, or nothing",
     "from": "a day such as 2026-03-01",

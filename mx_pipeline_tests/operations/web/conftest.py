@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
+from fastapi import FastAPI
 
 from mx_pipeline.access import TenantRole
 from mx_pipeline.operations.web.app import create_app
@@ -109,9 +110,11 @@ def served(shell: CommandLine, warehouse: WarehouseUnderTest) -> Iterator[Serve]
     """Starts servers; variables of the environment can be set for each."""
     running: list[tuple[_Server, threading.Thread]] = []
 
-    def start(**variables: str) -> Web:
+    def start(*, also: Callable[[FastAPI], object] | None = None, **variables: str) -> Web:
         environment = {**shell.environment, **variables}
         app = create_app(Settings.from_environment(environment), WebSettings.from_environment(environment))
+        if also is not None:
+            also(app)
         listener = socket.create_server(("127.0.0.1", 0), backlog=2_048)
         server = _Server(config_for(app))
         thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)

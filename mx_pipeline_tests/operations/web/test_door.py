@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
 from mx_pipeline_tests.operations.web.conftest import Serve, Web
 
 
@@ -36,3 +43,60 @@ def test_what_is_not_there_is_a_problem_with_a_code(web: Web) -> None:
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert missing.headers["Content-Type"] == "application/problem+json"
     assert missing.json()["correlation_id"] == missing.headers["X-Request-Id"]
+
+
+def test_a_body_that_is_too_large_or_too_slow_is_cut_off(web: Web) -> None:
+    told = web.call(
+        "POST", "/signin", data=b"{" + b" " * 70_000, headers={"Content-Type": "application/json"}
+    )
+    untold = web.call(
+        "POST", "/signin", data=iter([b" " * 40_000] * 3), headers={"Content-Type": "application/json"}
+    )
+    slow = slowly(web, b'{"token": "')
+
+    assert [answer.status_code for answer in (told, untold)] == [413, 413]
+    assert untold.json()["code"] == "too_large"
+    assert b" 408 " in slow.splitlines()[0]
+
+
+def slowly(web: Web, beginning: bytes) -> bytes:
+    """What the server says to whoever sends the rest of a body never."""
+    host, port = urlsplit(web.url).hostname or "", urlsplit(web.url).port or 0
+    with socket.create_connection((host, port), timeout=20) as connection:
+        head = f"POST /signin HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(head.encode() + beginning)
+        began = time.monotonic()
+        said = connection.recv(4096)
+    assert time.monotonic() - began < 8
+    return said
+
+
+def test_a_defect_leaves_without_its_text_and_the_log_has_only_its_place(
+    served: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "a patient's name"
+
+    def broken() -> None:
+        raise RuntimeError(secret)
+
+    web = served(also=lambda app: app.add_api_route("/broken", broken))
+
+    answer = web.call("GET", "/broken")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert secret not in answer.text + caplog.text
+    assert answer.headers["X-Request-Id"] in caplog.text
+    assert "RuntimeError" in caplog.text
+
+
+def test_a_caller_is_slowed_down_alone(served: Serve, clinic: Callable[..., int]) -> None:
+    clinic()
+    web = served(MX_HTTP_CALLS_PER_MINUTE="5")
+
+    fast = [web.call("GET", "/api/merchants", token=web.token("nurse")).status_code for _ in range(7)]
+    other = web.call("GET", "/api/merchants", token=web.token("viewer"))
+    refused = web.call("GET", "/api/merchants", token=web.token("nurse"))
+
+    assert fast == [200] * 5 + [429] * 2
+    assert other.status_code == 200
+    assert 1 <= int(refused.headers["Retry-After"]) <= 12

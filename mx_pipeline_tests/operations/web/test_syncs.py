@@ -264,3 +264,17 @@ def test_s16_an_emergency_needs_its_permission_and_its_reason_stays_on_record(
         "SELECT detail ->> 'reason' FROM mx.audit_log WHERE action = 'sync.asked' AND detail ->> 'latest' = '1000'"
     )
     assert web.warehouse.value("SELECT count(*) FROM mx.audit_log WHERE action = 'access.refused'") == 1
+
+
+def test_a_dry_run_compares_and_stores_nothing(
+    web: Web, clinic: Clinic, warehouse: WarehouseUnderTest, worker: Answering
+) -> None:
+    clinic(payments=30)
+
+    answer = asked(web, wait=20, transactionCount=10, dryRun=True)
+
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "success")
+    assert answer.json()["stats"]
+    now = web.call("GET", answer.headers["Location"], token=web.token()).json()
+    assert (now["dryRun"], now["percent"]) == (True, 100)
+    assert warehouse.value("SELECT count(*) FROM mx.payments") == 0
