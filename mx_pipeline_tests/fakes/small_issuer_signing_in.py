@@ -45,7 +45,7 @@ class SigningInIssuer(SmallIssuer):
             or asked["redirect_uri"] != form["redirect_uri"]
         ):
             return None
-        return {"id_token": self.token(nonce=asked["nonce"], **self.claims), "token_type": "Bearer"}
+        return {"id_token": self.token(**{"nonce": asked["nonce"], **self.claims}), "token_type": "Bearer"}
 
 
 @contextmanager

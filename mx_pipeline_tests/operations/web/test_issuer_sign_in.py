@@ -74,7 +74,9 @@ def test_the_issuer_is_asked_with_state_nonce_and_challenge(web: Web) -> None:
     assert "HttpOnly" in leaving.headers["Set-Cookie"]
 
 
-def test_a_code_in_another_browser_opens_nothing(web: Web) -> None:
+def test_a_code_in_another_browser_opens_nothing_and_is_not_even_spent(
+    web: Web, issuer: SigningInIssuer
+) -> None:
     address = to_the_issuer(web, requests.Session())
     victim = requests.Session()
 
@@ -84,6 +86,7 @@ def test_a_code_in_another_browser_opens_nothing(web: Web) -> None:
 
     assert [answer.status_code for answer in (without, with_own_journey)] == [401, 401]
     assert "mx_session" not in victim.cookies
+    assert parse_qs(urlsplit(address).query)["code"][0] in issuer.codes
 
 
 def test_a_code_is_worth_something_once(web: Web) -> None:
