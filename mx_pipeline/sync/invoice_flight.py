@@ -45,9 +45,8 @@ class InvoiceFlight:
         work = self._work
         if Phase.INVOICE_DETAILS not in work.order.phases:
             return
-        ids = [invoice.invoice_id for invoice in page.records]
         numbers = {invoice.invoice_number for invoice in page.records}
-        wanted = work.commit(lambda tenant: invoices_of_page_to_fetch(tenant, ids, numbers))
+        wanted = work.commit(lambda tenant: invoices_of_page_to_fetch(tenant, numbers))
         self._ask(wanted)
         if self._flight is not None:
             INVOICE_PAGES.write_all(work, self._flight.landed(), Phase.INVOICE_DETAILS)

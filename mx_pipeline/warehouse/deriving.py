@@ -50,10 +50,9 @@ def numbers_to_map(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
     return tenant.ids("links", "numbers_to_map", ids=_ids(tenant, payments))
 
 
-def invoices_of_page_to_fetch(tenant: Tenant, ids: Iterable[int], numbers: Iterable[int]) -> Sequence[int]:
-    """Which invoices of one page of their list, by its ids and numbers, are wanted for certain and not here."""
-    tenant.run("links", "expect_many_rows")
-    return tenant.ids("links", "invoices_of_page_to_fetch", ids=bigints(ids), numbers=bigints(numbers))
+def invoices_of_page_to_fetch(tenant: Tenant, numbers: Iterable[int]) -> Sequence[int]:
+    """Which invoices of one page of their list, by its numbers, are wanted for certain and not here."""
+    return tenant.column("links", "invoices_of_page_to_fetch", numbers=bigints(numbers))
 
 
 def payments_of_numbers(tenant: Tenant, payments: PaymentIds, numbers: Sequence[int]) -> dict[int, int]:

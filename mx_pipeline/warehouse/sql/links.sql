@@ -71,26 +71,27 @@ SELECT payment.invoice_number
 -- name: invoices_of_page_to_fetch
 -- Of one page of the invoice list: those never read that alone carry a number which MX itself wrote into a
 -- payment. `invoices_to_fetch` says the same of them, and more, but looks at all of a merchant's payments.
+-- OFFSET 0 makes Postgres look each number up, where it would read all of the merchant's rows for each page.
 SELECT map.mx_invoice_id
-  FROM (SELECT invoice_number, min(mx_invoice_id) AS mx_invoice_id
-          FROM mx.invoice_map
-         WHERE merchant_id = :merchant_id
-           AND invoice_number = ANY (CAST(:numbers AS bigint[]))
-         GROUP BY invoice_number
-        HAVING count(*) = 1) AS map
-  JOIN (SELECT DISTINCT invoice_number
-          FROM mx.payments
-         WHERE merchant_id = :merchant_id
-           AND invoice_number = ANY (CAST(:numbers AS bigint[]))
-           AND invoice_reference = invoice_number::text
-           AND source IN ('Recurring', 'Invoice')
-           AND invoice_ids IS NULL
-           AND detail_observed_at IS NULL) AS wanted USING (invoice_number)
- WHERE map.mx_invoice_id <> ALL (ARRAY(SELECT invoice.mx_invoice_id
-                                         FROM mx.invoice_documents AS invoice
-                                        WHERE invoice.merchant_id = :merchant_id
-                                          AND invoice.mx_invoice_id = ANY (CAST(:ids AS bigint[]))
-                                          AND invoice.detail_observed_at IS NOT NULL))
+  FROM unnest(CAST(:numbers AS bigint[])) AS page (invoice_number)
+ CROSS JOIN LATERAL (SELECT min(mx_invoice_id) AS mx_invoice_id
+                       FROM mx.invoice_map
+                      WHERE merchant_id = :merchant_id AND invoice_number = page.invoice_number
+                     HAVING count(*) = 1
+                     OFFSET 0) AS map
+ WHERE EXISTS (SELECT FROM mx.payments
+                WHERE merchant_id = :merchant_id
+                  AND invoice_number = page.invoice_number
+                  AND invoice_reference = invoice_number::text
+                  AND source IN ('Recurring', 'Invoice')
+                  AND invoice_ids IS NULL
+                  AND detail_observed_at IS NULL
+               OFFSET 0)
+   AND NOT EXISTS (SELECT FROM mx.invoice_documents AS invoice
+                    WHERE invoice.merchant_id = :merchant_id
+                      AND invoice.mx_invoice_id = map.mx_invoice_id
+                      AND invoice.detail_observed_at IS NOT NULL
+                   OFFSET 0)
  ORDER BY map.mx_invoice_id DESC
 
 -- name: payments_of_numbers
