@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from mx_pipeline.operations.web.office import office_of
 from mx_pipeline.operations.web.pages.clinic import role_word, tabs_of
 from mx_pipeline.operations.web.pages.showing import PageRoute, Tab, View, go, show
 from mx_pipeline.operations.web.pages.sync_cards import Tone
+from mx_pipeline.settings import merchant_id as merchant_number
 from mx_pipeline.warehouse.merchants import Merchant, get_merchant
 from mx_pipeline.warehouse.people import merchants_of
 from mx_pipeline.warehouse.watching import ClinicNow, clinic_now, my_name
@@ -23,6 +25,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MOST_SHOWN = 60
 """A super admin has thousands; they find one by its number."""
+MOST_CHOICES = 30
+"""Each is read as this person, inside that merchant."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ def home() -> Response:
 
 
 @router.get("/clinics")
-def clinics_page(request: Request, caller: CallerNow) -> Response:
-    """Tenants with my role in each."""
+def clinics_page(request: Request, caller: CallerNow, find: Annotated[str, Query()] = "") -> Response:
+    """Tenants with my role in each; `find` goes to the one with that number."""
+    if find.strip():
+        return go(f"/clinics/{merchant_number(find.strip())}/sync")
     with caller.here.platform() as session:
         person = my_name(session)
         mine = merchants_of(session, caller.here.person.user_id)
@@ -66,11 +72,13 @@ def clinics_page(request: Request, caller: CallerNow) -> Response:
     return show("clinics.html", view, clinics=[one for one in shown if one.tabs], number=len(mine))
 
 
-def names_of(caller: Caller, permission: str, *, most: int) -> list[Choice]:
-    """The clinics where this person has the permission, by name."""
+def names_of(caller: Caller, permission: str) -> list[Choice]:
+    """The clinics where this person has the permission, by name; none where they are too many to choose from."""
     found = caller.here.merchants(permission) or []
+    if len(found) > MOST_CHOICES:
+        return []
     choices: list[Choice] = []
-    for merchant_id in found[:most]:
+    for merchant_id in found:
         with caller.here.merchant(merchant_id) as tenant:
             choices.append(Choice(merchant_id, get_merchant(tenant).name))
     return sorted(choices, key=lambda one: (one.name.casefold(), one.merchant_id))

@@ -116,7 +116,7 @@ def _page(
         may_emergency=clinic.may(EMERGENCY),
         most=MOST_COUNT,
         most_in_emergency=f"{MOST_COUNT_IN_EMERGENCY:,}",
-        choices=names_of(caller, SYNC, most=ROWS * 10) if clinic.may(SYNC) else [],
+        choices=names_of(caller, SYNC) if clinic.may(SYNC) else [],
         cost=None if errors or not clinic.may(SYNC) else _cost(caller, clinic, typed),
         standing=_standing(now, clinic),
         running=running,

@@ -15,7 +15,7 @@ from mx_pipeline_tests.operations.web.pages.conftest import Site
 
 pytestmark = pytest.mark.system
 
-EMBEDDING = {"MX_EMBED_ORIGINS": "http://127.0.0.1:18977"}
+EMBEDDING = {"MX_EMBED_ORIGINS": "https://other.example,http://127.0.0.1:18977"}
 PARENT = """<!doctype html><title>A portal</title><script>
 addEventListener("message", (news) => { (window.heard ??= []).push({ origin: news.origin, data: news.data }); });
 </script><iframe src="%s" width="800" height="700"></iframe>"""

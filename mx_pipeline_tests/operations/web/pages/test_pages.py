@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from mx_pipeline.access import TENANT_ROLES
+from mx_pipeline_tests.fakes.people import has_person, token_of
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.operations.web.conftest import SECONDS, Web
 
@@ -138,6 +139,22 @@ def test_whoever_leaves_is_gone(web: Web, clinic: Clinic) -> None:
 
     stolen = web.call("GET", "/clinics", cookies=cookie)
     assert (stolen.status_code, stolen.headers["Location"]) == (303, "/signin?next=%2Fclinics")
+
+
+def test_a_super_admin_of_many_clinics_finds_one_by_its_number(web: Web, clinic: Clinic) -> None:
+    clinic()
+    for more in range(1, 62):
+        web.warehouse.has_merchant(MERCHANT + more)
+    everywhere = has_person(web.warehouse, "root@ops.example", platform_role="super_admin")
+    admin = Browsing(web, token_of(web.warehouse, everywhere))
+
+    page = admin.opens("/clinics").text
+    found = admin.opens(f"/clinics?find={MERCHANT + 61}")
+
+    assert "There are 62 clinics, and the first 60 are shown" in page
+    assert found.headers["Location"] == f"/clinics/{MERCHANT + 61}/sync"
+    assert admin.opens(found.headers["Location"]).status_code == 200
+    assert admin.opens("/clinics?find=nowhere").status_code == 422
 
 
 def test_names_and_reasons_are_text_whatever_they_hold(web: Web, clinic: Clinic) -> None:
