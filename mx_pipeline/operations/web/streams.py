@@ -19,8 +19,9 @@ from starlette.responses import StreamingResponse
 from mx_pipeline.errors import AccessDenied, MxPipelineError, TooManyRequests, WarehouseUnavailable
 from mx_pipeline.operations.web.callers import Here, identified
 from mx_pipeline.operations.web.documenting import PROBLEMS
+from mx_pipeline.operations.web.how_far import ALMOST
 from mx_pipeline.operations.web.office import office_of
-from mx_pipeline.operations.web.sync_answers import ALMOST, SyncNow, sync_of
+from mx_pipeline.operations.web.sync_answers import SyncNow, sync_of
 from mx_pipeline.operations.web.sync_ids import AskedId
 from mx_pipeline.operations.web.syncing import look_at_sync
 from mx_pipeline.warehouse.watching import Watched

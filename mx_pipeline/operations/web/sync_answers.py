@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
+from mx_pipeline.operations.web.how_far import percent_of
 from mx_pipeline.operations.web.questions import Answer
 from mx_pipeline.operations.web.sync_ids import SyncId
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.warehouse.watching import Asked, Watched
 
 SyncStatus: TypeAlias = Literal["waiting", "running", "done"]
-WHOLE = 100
-ALMOST = 99
 """Until the outcome is committed, and with it the certificate."""
 GOOD = frozenset({"success", "partial"})
 
@@ -97,23 +96,12 @@ def answer_of(watched: Watched) -> SyncAnswer:
         else f"{synced} transactions synced, and proven complete"
     )
     return SyncAnswer(
-        success=outcome in GOOD,
+        success=outcome == "success",
         message=watched.message or (good if outcome == "success" else outcome),
         stats=stats,
         id=str(SyncId(watched.merchant_id, watched.request_id)),
         outcome=outcome,
     )
-
-
-def percent_of(watched: Watched) -> int:
-    """Whole phases and the known part of the running one; all of it only once its outcome is committed."""
-    if watched.is_done:
-        return WHOLE
-    phases = _phases(watched)
-    come = sum(
-        1.0 if phase.state == "done" else phase.done / phase.of if phase.of else 0.0 for phase in phases
-    )
-    return min(ALMOST, int(come / len(phases) * WHOLE))
 
 
 def _phases(watched: Watched) -> list[PhaseNow]:

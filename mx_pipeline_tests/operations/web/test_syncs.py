@@ -177,7 +177,8 @@ def test_cancelling_stops_a_running_sync_within_a_page_and_needs_the_permission(
 
     assert refused.status_code == 403
     assert (stopped.status_code, stopped.json()["result"]) == (200, "stopping")
-    assert (events[-1][2]["outcome"], events[-1][2]["percent"]) == ("cancelled", 100)
+    assert events[-1][2]["outcome"] == "cancelled"
+    assert events[-1][2]["percent"] < 100
 
 
 def test_s15_a_revoked_permission_ends_the_stream_and_the_next_call_and_the_sync_is_finished_and_logged(

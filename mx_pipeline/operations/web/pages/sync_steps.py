@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from mx_pipeline.operations.web.how_far import percent_of
 from mx_pipeline.warehouse.watching import Watched
 
 State: TypeAlias = Literal["done", "now", "waiting", "stopped"]
@@ -31,8 +32,6 @@ COUNTED = MappingProxyType(
     }
 )
 PROOF = "Check against MX Merchant"
-MOST_BEFORE_PROOF = 99
-"""Percent: the last one is only there after commit and certificate."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,6 @@ class Step:
     """How far, with both numbers where both are known."""
     done: int = 0
     of: int | None = None
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        if self.state == "done":
-            return 1.0
-        return min(1.0, self.done / self.of) if self.of else 0.0
 
     @property
     def state_word(self) -> str:
@@ -76,16 +68,13 @@ class Course:
 def course_of(watched: Watched) -> Course:
     """The steps of a sync, as far as they have come; a dry run has none, for it stores nothing."""
     if watched.dry_run:
-        return Course((), 100 if watched.is_done else 0)
+        return Course((), percent_of(watched))
     names = list(TITLES)
     has_proof = bool(watched.certificates)
     at = _at(watched, names)
     steps = [_step(name, _state(place, at, watched), watched) for place, name in enumerate(names)]
     steps.append(_proof(watched, is_there=has_proof, is_next=at == len(names)))
-    if watched.is_done and watched.outcome in ("success", "partial") and has_proof:
-        return Course(tuple(steps), 100)
-    share = sum(step.share for step in steps) / len(steps)
-    return Course(tuple(steps), min(MOST_BEFORE_PROOF, int(share * 100)))
+    return Course(tuple(steps), percent_of(watched))
 
 
 def _at(watched: Watched, names: Sequence[str]) -> int:
