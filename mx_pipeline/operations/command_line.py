@@ -14,6 +14,7 @@ from mx_pipeline.operations import (
     backup_commands,
     cancel_command,
     category_commands,
+    doctor_command,
     export_command,
     invitation_commands,
     key_commands,
@@ -50,6 +51,7 @@ app.add_typer(merchant_commands.app, name="merchants")
 app.command("sync")(sync_command.sync)
 app.command("cancel")(cancel_command.cancel)
 app.command("status")(status_command.status)
+app.command("doctor")(doctor_command.doctor)
 app.command("trace")(trace_command.trace)
 app.command("export")(export_command.export)
 app.add_typer(quarantine_commands.app, name="quarantine")

@@ -11,6 +11,6 @@ def local_room(name: str) -> Any:
     return importlib.import_module(f"mx_pipeline.local.{name}")
 
 
-def worker_room() -> Any:
-    """The warm worker's supervisor, which knows Dagster."""
-    return importlib.import_module("mx_pipeline.worker.supervisor")
+def worker_room(name: str = "supervisor") -> Any:
+    """`mx_pipeline.worker.<name>`; its supervisor knows Dagster."""
+    return importlib.import_module(f"mx_pipeline.worker.{name}")

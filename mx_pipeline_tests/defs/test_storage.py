@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy import Engine, QueuePool, event
 
 from mx_pipeline.defs.storage import PooledPostgresStorage
 from mx_pipeline.errors import BadSettings
 from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
+from mx_pipeline.warehouse.diagnosing import dagsters_database
+from mx_pipeline.warehouse.logins import database_url
 from mx_pipeline_tests.defs.conftest import ASSETS, Clinics
 
 PROJECT = Path(__file__).parents[2]
@@ -91,6 +96,19 @@ def test_the_queue_the_retries_and_the_monitoring_are_the_decided_ones(pooled: d
     assert pooled.run_retries_retry_on_asset_or_op_failure is False
     assert pooled.run_monitoring_enabled
     assert pooled.telemetry_enabled is False
+
+
+def test_the_doctor_reads_the_signs_of_life_that_dagsters_daemon_writes(pooled: dg.DagsterInstance) -> None:
+    written = time.time() - 30
+    pooled.add_daemon_heartbeat(DaemonHeartbeat(written, "SENSOR", "one", []))
+
+    with dagsters_database(database_url(os.environ["DAGSTER_PG_URL"], variable="DAGSTER_PG_URL")) as session:
+        seen = session.one("doctor", "dagsters_database")
+        ((daemon, seconds),) = session.run("doctor", "heartbeats")
+
+    assert (seen.is_the_warehouse, seen.is_prepared) == (False, True)
+    assert daemon == "SENSOR"
+    assert 29 < seconds < 60
 
 
 def test_without_a_database_it_says_what_to_set(

@@ -38,6 +38,7 @@ OF_THE_PLATFORM: tuple[tuple[Any, ...], ...] = (
     ("audit", "verify"),
     ("keys", "show"),
     ("migrate",),
+    ("doctor",),
 )
 KEYS = {"MX_CONSUMER_KEY": "K" * 24, "MX_CONSUMER_SECRET": "secret"}
 NOT_DENIED = {ExitCode.SUCCESS, ExitCode.FAILED}
