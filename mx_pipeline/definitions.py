@@ -3,6 +3,7 @@
 import dagster as dg
 
 from mx_pipeline.defs.assets import MX_INVOICE, MX_PAYMENT, merchant_sync
+from mx_pipeline.defs.freshness import merchants_are_fresh
 from mx_pipeline.defs.jobs import sync_merchant
 from mx_pipeline.defs.resources import resources
 from mx_pipeline.defs.rounds import sync_round
@@ -13,7 +14,7 @@ defs = dg.Definitions(
     assets=[MX_PAYMENT, MX_INVOICE, merchant_sync],
     jobs=[sync_merchant, sync_round],
     schedules=[rounds],
-    sensors=[merchant_partitions, sync_requests],
+    sensors=[merchant_partitions, sync_requests, merchants_are_fresh],
     resources=resources,
     executor=dg.in_process_executor,
 )

@@ -8,7 +8,7 @@ Dagster 1.13 skips every step downstream of one that yields none (seen 2026-11-2
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -16,9 +16,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from mx_pipeline.defs.partitions import merchants, partition_of
-from mx_pipeline.warehouse import checks
-from mx_pipeline.warehouse.checks import Finding
-from mx_pipeline.warehouse.connections import Tenant, Warehouse
+from mx_pipeline.warehouse.checks import LOOKS, Finding
+from mx_pipeline.warehouse.connections import Warehouse
 
 
 def _spec(name: str, *, asset: str, description: str) -> dg.AssetCheckSpec:
@@ -39,12 +38,23 @@ CERTIFICATE_AGREES = _spec(
     asset="payments",
     description="What MX Merchant says it has is here: the newest certificate agrees, and still holds.",
 )
-LOOKS: Mapping[dg.AssetCheckKey, Callable[[Tenant], Finding]] = {
-    UNIQUE_KEYS.key: checks.unique_keys,
-    NO_ORPHAN.key: checks.no_orphan,
-    CERTIFICATE_AGREES.key: checks.certificate_agrees,
-}
-SPECS = [UNIQUE_KEYS, NO_ORPHAN, CERTIFICATE_AGREES]
+QUARANTINE_IS_SMALL = _spec(
+    "quarantine_is_small",
+    asset="payments",
+    description="Of what MX Merchant sent, little could not be taken in: ten records, or one in a thousand.",
+)
+SUMS_AGREE = _spec(
+    "sums_agree",
+    asset="enriched_transactions",
+    description="The derived rows come to exactly what the payments come to.",
+)
+IS_FRESH = _spec(
+    "is_fresh",
+    asset="payments",
+    description="The last whole sync is no older than two of the merchant's intervals and a quarter of an hour.",
+)
+SPECS = [UNIQUE_KEYS, NO_ORPHAN, CERTIFICATE_AGREES, QUARANTINE_IS_SMALL, SUMS_AGREE, IS_FRESH]
+KEYS = frozenset(spec.key for spec in SPECS)
 
 
 def verdicts(
@@ -52,12 +62,12 @@ def verdicts(
     loader: Warehouse,
     merchant_ids: Iterable[int],
     *,
-    selected: Iterable[dg.AssetCheckKey] = LOOKS,
+    selected: Iterable[dg.AssetCheckKey] = KEYS,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """The selected checks of each merchant, each on its own partition."""
     for merchant_id in merchant_ids:
         with loader.merchant(merchant_id) as tenant:
-            found = {key: LOOKS[key](tenant) for key in sorted(selected)}
+            found = {key: LOOKS[key.name](tenant) for key in sorted(selected)}
         for key, finding in found.items():
             yield _verdict(instance, key, partition_of(merchant_id), finding)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mx_pipeline.operations.at_work import AtWork
+    from mx_pipeline.settings import Settings
     from mx_pipeline.warehouse.webhook_inbox import MeterDay
 
 SEES = ("transactions.view:readonly", "invoices.view:readonly")
@@ -54,13 +55,19 @@ def status(
             raise unknown(only)
         certificates = None if only is None else _certificates(here, only)
         first_seen = [] if only is None else _first_seen(here, only)
+        checks = {} if only is None else _checks(settings, only)
     if as_json:
-        proof = {} if certificates is None else {"certificates": certificates, **_as_json(first_seen)}
+        proof = (
+            {}
+            if certificates is None
+            else {"certificates": certificates, "checks": checks, **_as_json(first_seen)}
+        )
         say_json({"merchants": [{**merchant_as_json(row), **proof} for row in rows]})
     elif rows:
         say_table(status_table(rows, now=datetime.now(UTC)))
         if certificates is not None:
             _say_more(rows[0], certificates)
+            _say_checks(checks)
             _say_first_seen(first_seen)
     else:
         say(NO_MERCHANTS)
@@ -83,6 +90,24 @@ def _first_seen(here: AtWork, merchant_id: int) -> list[MeterDay]:
 
     with here.merchant(merchant_id) as tenant:
         return meter_of(tenant)
+
+
+def _checks(settings: Settings, merchant_id: int) -> dict[str, dict[str, object]]:
+    """Looked at as who brought the data in: a person who may not see invoices would find each of them missing."""
+    from mx_pipeline.operations.context import opened
+    from mx_pipeline.operations.status_json import check_as_json
+    from mx_pipeline.warehouse.checks import LOOKS
+    from mx_pipeline.warehouse.logins import LOADER_ROLE
+
+    with opened(settings, LOADER_ROLE) as loader, loader.merchant(merchant_id) as tenant:
+        return {name: check_as_json(look(tenant)) for name, look in LOOKS.items()}
+
+
+def _say_checks(checks: Mapping[str, Mapping[str, object]]) -> None:
+    from mx_pipeline.operations.tables import checks_table
+
+    say("")
+    say_table(checks_table(checks))
 
 
 def _as_json(first_seen: list[MeterDay]) -> dict[str, object]:

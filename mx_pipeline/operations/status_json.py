@@ -9,6 +9,8 @@ from mx_pipeline.operations.tables import open_set_of, state_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mx_pipeline.warehouse.checks import Finding
+
 
 def merchant_as_json(row: Any) -> dict[str, object]:
     """One element of `merchants`; `row` is of `merchant_states`."""
@@ -49,6 +51,11 @@ def certificate_as_json(row: Any) -> dict[str, object]:
         "note": row.note,
         "made_at": _moment(row.made_at),
     }
+
+
+def check_as_json(found: Finding) -> dict[str, object]:
+    """One element of `checks` of one merchant."""
+    return {"passed": found.is_good, "words": found.words, "facts": dict(found.facts)}
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -128,6 +128,14 @@ def certificates_table(made: Sequence[Mapping[str, object]]) -> Table:
     return table
 
 
+def checks_table(checks: Mapping[str, Mapping[str, object]]) -> Table:
+    """One row per check of one merchant."""
+    table = new_table("check", "verdict", "what was found")
+    for name, one in checks.items():
+        table.add_row(name.replace("_", " "), "passes" if one["passed"] else "FAILS", str(one["words"]))
+    return table
+
+
 def merchants_table(merchants: Sequence[Merchant]) -> Table:
     """One row per merchant, without its key."""
     table = new_table("merchant", "name", "environment", "time zone", "interval", "state")

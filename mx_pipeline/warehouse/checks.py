@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.freshness import freshness
+from mx_pipeline.warehouse.quarantine import still_held
 
 ALL_PAYMENTS = "all payments"
 """The scope of a certificate that speaks of everything, so that today's count must still be the source's."""
+
+
+MOST_HELD = 10
+HELD_IN_A_THOUSAND = 1
+"""Either is no alarm: a few records that the vendor sends broken are each named in `quarantine list`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,36 @@ def certificate_agrees(tenant: Tenant) -> Finding:
     return Finding(is_good=True, words=f"{payments.scope}: what MX says is here", facts=facts)
 
 
+def quarantine_is_small(tenant: Tenant) -> Finding:
+    """What could not be taken in is little, against what could."""
+    held = still_held(tenant)[0]
+    payments = tenant.one("payments", "payments_held", ids=None).held
+    most = max(MOST_HELD, payments * HELD_IN_A_THOUSAND // 1000)
+    words = f"{held} records are held in quarantine; {most} may be"
+    return Finding(held <= most, words, {"held": held, "may_be_held": most, "payments": payments})
+
+
+def sums_agree(tenant: Tenant) -> Finding:
+    """The derived rows come to what the payments come to."""
+    sums = tenant.one("checks", "sums")
+    is_good = sums.of_payments == sums.of_enriched
+    words = "the sums agree" if is_good else f"payments {sums.of_payments}, enriched {sums.of_enriched}"
+    facts = {"payments_sum": str(sums.of_payments), "enriched_sum": str(sums.of_enriched)}
+    return Finding(is_good, words, facts)
+
+
+def is_fresh(tenant: Tenant) -> Finding:
+    """What is here is as new as the merchant's interval promises; a paused merchant promises nothing."""
+    found = freshness(tenant, only=tenant.merchant_id)
+    if not found:
+        return Finding(is_good=True, words="paused, so nothing is promised")
+    (one,) = found
+    since = "it was added, and never" if one.is_new else "it was last"
+    words = f"{one.age_seconds / 60:.0f} minutes since {since} synced whole; {one.may_be_seconds / 60:.0f} may pass"
+    facts = {"age_seconds": round(one.age_seconds), "may_be_seconds": round(one.may_be_seconds)}
+    return Finding(not one.is_late, words, facts)
+
+
 def _facts(stream: str, made: Mapping[str, Any]) -> dict[str, int | str | None]:
     certificate = made.get(stream)
     if certificate is None:
@@ -72,3 +109,14 @@ def _facts(stream: str, made: Mapping[str, Any]) -> dict[str, int | str | None]:
         f"{stream}_surplus": len(certificate.surplus_ids),
         f"{stream}_note": certificate.note,
     }
+
+
+LOOKS: Mapping[str, Callable[[Tenant], Finding]] = {
+    "unique_keys": unique_keys,
+    "no_orphan": no_orphan,
+    "certificate_agrees": certificate_agrees,
+    "quarantine_is_small": quarantine_is_small,
+    "sums_agree": sums_agree,
+    "is_fresh": is_fresh,
+}
+"""Everything that is looked at, under the name that people see."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from mx_pipeline.defs.checks import CERTIFICATE_AGREES, NO_ORPHAN, SPECS, UNIQUE_KEYS
+from mx_pipeline.definitions import defs
+from mx_pipeline.defs.checks import (
+    CERTIFICATE_AGREES,
+    IS_FRESH,
+    NO_ORPHAN,
+    QUARANTINE_IS_SMALL,
+    SPECS,
+    SUMS_AGREE,
+    UNIQUE_KEYS,
+)
+from mx_pipeline.defs.freshness import merchants_are_fresh
 from mx_pipeline_tests.defs.conftest import Clinics
 
 ALFA, BRAVO = 1_000_000_001, 1_000_000_002
@@ -57,6 +67,42 @@ DAMAGE = [
         "are here now",
         id="a payment is gone since the certificate",
     ),
+    pytest.param(
+        QUARANTINE_IS_SMALL,
+        [
+            """INSERT INTO mx.quarantine (merchant_id, stream, mx_id, reason)
+               SELECT :merchant_id, 'payments', n, 'planted' FROM generate_series(1, 11) AS n"""
+        ],
+        "11 records are held in quarantine; 10 may be",
+        id="more is held than may be",
+    ),
+    pytest.param(
+        SUMS_AGREE,
+        [
+            """DELETE FROM mx.enriched_transactions WHERE merchant_id = :merchant_id AND mx_payment_id =
+               (SELECT max(mx_payment_id) FROM mx.payments WHERE merchant_id = :merchant_id AND amount <> 0)"""
+        ],
+        "enriched",
+        id="the sums differ",
+    ),
+    pytest.param(
+        IS_FRESH,
+        [
+            """UPDATE mx.sync_state SET last_success_at = now() - interval '46 minutes', changed_at = now()
+                WHERE merchant_id = :merchant_id"""
+        ],
+        "46 minutes since it was last synced whole; 45 may pass",
+        id="late by a minute",
+    ),
+    pytest.param(
+        IS_FRESH,
+        [
+            "UPDATE mx.mx_merchant_configs SET interval_minutes = 5 WHERE merchant_id = :merchant_id",
+            "UPDATE mx.sync_state SET last_success_at = now() - interval '26 minutes' WHERE merchant_id = :merchant_id",
+        ],
+        "26 minutes since it was last synced whole; 25 may pass",
+        id="late for an interval of its own",
+    ),
 ]
 
 
@@ -71,9 +117,7 @@ def test_every_check_passes_after_a_whole_sync(clinics: Clinics) -> None:
     run = clinics.run(partition)
 
     assert {name: found.passed for name, found in verdicts(run).items()} == {
-        ("unique_keys", partition): True,
-        ("no_orphan", partition): True,
-        ("certificate_agrees", partition): True,
+        (spec.name, partition): True for spec in SPECS
     }
 
 
@@ -129,7 +173,32 @@ def test_a_subset_of_the_assets_runs_their_checks_only(clinics: Clinics) -> None
 
     found = verdicts(clinics.run(partition, assets=["payments"]))
 
-    assert {name for name, _ in found} == {"unique_keys", "certificate_agrees"}
+    assert {name for name, _ in found} == {
+        "unique_keys", "certificate_agrees", "quarantine_is_small", "is_fresh",
+    }  # fmt: skip
+
+
+def test_who_is_late_is_named_though_nothing_runs(clinics: Clinics) -> None:
+    late, new, paused = clinics.add(ALFA), clinics.add(BRAVO), clinics.add(BRAVO + 1)
+    for merchant in (late, paused):
+        clinics.warehouse.damage(
+            "UPDATE mx.mx_merchant_configs SET created_at = now() - interval '1 hour' WHERE merchant_id = :it",
+            it=int(merchant),
+        )
+    clinics.warehouse.damage(
+        "UPDATE mx.mx_merchant_configs SET is_active = false WHERE merchant_id = :it", it=int(paused)
+    )
+
+    with dg.build_sensor_context(
+        instance=clinics.instance, resources=defs.resources, sensor_name="merchants_are_fresh"
+    ) as context:
+        (verdict,) = merchants_are_fresh.evaluate_tick(context).asset_events
+
+    assert not verdict.passed
+    assert verdict.partition is None
+    assert verdict.metadata["failing_merchants"].value == [late]
+    assert (verdict.metadata["late"].value, verdict.metadata["active"].value) == (1, 2)
+    assert new not in str(verdict.metadata)
 
 
 def test_no_check_blocks_what_comes_after_it() -> None:

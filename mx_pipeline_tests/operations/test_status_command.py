@@ -83,6 +83,24 @@ def test_status_of_one_merchant_shows_its_certificates(here: Here, clinic: Clini
     assert payments["our_sum"] in words
 
 
+def test_status_of_one_merchant_has_the_verdict_of_each_check(
+    here: Here, clinic: Clinic, warehouse: WarehouseUnderTest
+) -> None:
+    clinic(payments=5)
+    here("sync", MERCHANT)
+    warehouse.damage("UPDATE mx.sync_state SET last_success_at = now() - interval '1 day'")
+
+    checks = here("status", MERCHANT, "--json").answer["merchants"][0]["checks"]
+    words = here("status", MERCHANT).out
+
+    assert {name for name, one in checks.items() if not one["passed"]} == {"is_fresh"}
+    assert len(checks) == 6
+    assert checks["is_fresh"]["facts"]["age_seconds"] // 60 == 24 * 60
+    assert "is fresh" in words
+    assert words.count("passes") == 5
+    assert words.count("FAILS") == 1
+
+
 def test_h4_a_merchant_that_was_asked_for_fewer_calls_shows_when_it_resumes(
     here: Here, clinic: Clinic, mx: SyntheticMx, warehouse: WarehouseUnderTest
 ) -> None:

@@ -20,11 +20,12 @@ SELECT (SELECT count(*)
            AND enriched.mx_invoice_id IS NOT NULL
            AND invoice.mx_invoice_id IS NULL) AS links_without_invoice
 
--- name: preview
--- A few rows for the data team, without names, references or anything that a person wrote.
-SELECT mx_payment_id, transaction_date, amount, status, source, transaction_type, mx_invoice_number, link_basis,
-       product_name, product_category
-  FROM mx.transactions
- WHERE merchant_id = :merchant_id
- ORDER BY transaction_date DESC, mx_payment_id DESC
- LIMIT :most
+-- name: sums
+-- What the payments come to, and what those of them come to that the derived rows lead to.
+SELECT (SELECT coalesce(sum(amount), 0)
+          FROM mx.payments
+         WHERE merchant_id = :merchant_id AND vanished_at IS NULL) AS of_payments,
+       (SELECT coalesce(sum(payment.amount), 0)
+          FROM mx.enriched_transactions AS enriched
+          JOIN mx.payments AS payment USING (merchant_id, mx_payment_id)
+         WHERE enriched.merchant_id = :merchant_id AND payment.vanished_at IS NULL) AS of_enriched

@@ -11,15 +11,8 @@ WITH merchant AS (
            CASE WHEN state.last_outcome = 'rate_limited' THEN state.resumes_at END AS resumes_at,
            greatest(state.completed_at, answered.finished_at) AS last_at,
            mx.place_of(config.merchant_id) AS place, config.interval_minutes IS NULL AS is_adapted,
-           60 * CASE
-               WHEN config.interval_minutes IS NOT NULL THEN config.interval_minutes
-               WHEN state.changed_at > CAST(:now AS timestamptz) - interval '1 hour'
-                    AND state.open_each_sync >= 350 THEN :minutes / 3.0
-               WHEN state.changed_at < CAST(:now AS timestamptz) - interval '1 day'
-                    THEN greatest(:minutes, least(:minutes * 4, 60))
-               WHEN state.changed_at < CAST(:now AS timestamptz) - interval '4 hours'
-                    THEN greatest(:minutes, least(:minutes * 2, 60))
-               ELSE :minutes END AS seconds
+           mx.seconds_between_syncs(config.interval_minutes, state.changed_at, state.open_each_sync, :minutes, :now)
+               AS seconds
       FROM mx.mx_merchant_configs AS config
       LEFT JOIN mx.sync_state AS state
         ON state.merchant_id = config.merchant_id AND state.stream = 'payments'
@@ -63,3 +56,20 @@ SELECT merchant_id, due_at, mode
 SELECT DISTINCT merchant_id
   FROM mx.sync_requests
  WHERE status = 'asked' AND lane = 1 AND merchant_id = ANY (CAST(:merchants AS bigint[]))
+
+-- name: freshness
+-- How old what we have of each active merchant is, and how old it may be: two of its intervals, for its turn comes
+-- within one and a half, and as long as a round may take. A sync that failed leaves it as old as it was.
+SELECT merchant.merchant_id, merchant.age_seconds, merchant.may_be_seconds, merchant.is_new,
+       merchant.age_seconds > merchant.may_be_seconds AS is_late
+  FROM (SELECT config.merchant_id, state.last_success_at IS NULL AS is_new,
+               extract(epoch FROM asked.at - coalesce(state.last_success_at, config.created_at))::float8 AS age_seconds,
+               2 * mx.seconds_between_syncs(config.interval_minutes, state.changed_at, state.open_each_sync, :minutes,
+                                            asked.at) + :round_seconds AS may_be_seconds
+          FROM mx.mx_merchant_configs AS config
+         CROSS JOIN (SELECT coalesce(CAST(:now AS timestamptz), now()) AS at) AS asked
+          LEFT JOIN mx.sync_state AS state
+            ON state.merchant_id = config.merchant_id AND state.stream = 'payments'
+         WHERE config.is_active
+           AND (CAST(:only AS bigint) IS NULL OR config.merchant_id = CAST(:only AS bigint))) AS merchant
+ ORDER BY merchant.age_seconds - merchant.may_be_seconds DESC, merchant.merchant_id

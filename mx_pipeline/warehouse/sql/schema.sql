@@ -1138,6 +1138,7 @@ CREATE TABLE mx.sync_runs (
 );
 CREATE INDEX sync_runs_newest_first ON mx.sync_runs (merchant_id, started_at DESC);
 CREATE INDEX sync_runs_open ON mx.sync_runs (merchant_id) WHERE finished_at IS NULL;
+CREATE INDEX sync_runs_by_time ON mx.sync_runs USING brin (started_at) WITH (pages_per_range = 16);
 
 CREATE TABLE mx.sync_state (
     merchant_id       bigint NOT NULL REFERENCES mx.mx_merchant_configs,
@@ -1170,6 +1171,20 @@ CREATE FUNCTION mx.place_of(merchant bigint) RETURNS double precision
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
 BEGIN
     RETURN ((merchant % 2147483648) * 2654435761 % 4294967296) / 4294967296.0::double precision;
+END $$;
+
+-- How often a merchant is synced: as it says itself, or as often as it is worth. A busy one three times as often, a
+-- quiet one less, and each at least once an hour.
+CREATE FUNCTION mx.seconds_between_syncs(interval_minutes integer, changed_at timestamptz, open_each_sync bigint,
+                                         minutes double precision, at timestamptz) RETURNS double precision
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN 60 * CASE
+        WHEN interval_minutes IS NOT NULL THEN interval_minutes
+        WHEN changed_at > at - interval '1 hour' AND open_each_sync >= 350 THEN minutes / 3
+        WHEN changed_at < at - interval '1 day' THEN greatest(minutes, least(minutes * 4, 60))
+        WHEN changed_at < at - interval '4 hours' THEN greatest(minutes, least(minutes * 2, 60))
+        ELSE minutes END;
 END $$;
 
 -- When the merchant's latest night was, of every so many: between 3 and 6 on its own clock, where no zone of its
@@ -1245,6 +1260,12 @@ CREATE TABLE mx.credential_users (
     holder      text NOT NULL,
     expires_at  timestamptz NOT NULL,
     PRIMARY KEY (credential, holder)
+);
+
+-- What operators were told, by the hash of what it was about, so that nobody is told the same twice; no data.
+CREATE TABLE mx.alerts (
+    subject_hash  bytea PRIMARY KEY CHECK (octet_length(subject_hash) = 32),
+    told_at       timestamptz NOT NULL
 );
 
 CREATE TABLE mx.certificates (
@@ -1864,6 +1885,8 @@ GRANT SELECT (merchant_id, holder), UPDATE (stop) ON mx.sync_leases TO mx_app;
 GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at, outcome, message, run_id,
               unanswered_at) ON mx.sync_requests TO mx_dispatcher;
 GRANT UPDATE (phase, finished_at, outcome, message) ON mx.sync_runs TO mx_dispatcher;
+GRANT SELECT, INSERT, UPDATE, DELETE ON mx.alerts TO mx_dispatcher;
+GRANT SELECT (level, paused_until, opened_at, last_call_at) ON mx.credential_budgets TO mx_dispatcher;
 
 -- Whoever acts says what was done; number, time and hash are the trigger's. Only the auditor reads it all.
 GRANT INSERT (merchant_id, actor, action, subject, detail) ON mx.audit_log TO mx_loader, mx_app;
@@ -1889,7 +1912,8 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA mx FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mx.current_merchant() TO mx_loader, mx_app;
 GRANT EXECUTE ON FUNCTION mx.merge_invoice_details(bigint, jsonb), mx.hold_lease(bigint, bigint, text) TO mx_loader;
-GRANT EXECUTE ON FUNCTION mx.place_of(bigint), mx.last_night(bigint, text, integer, timestamptz)
+GRANT EXECUTE ON FUNCTION mx.place_of(bigint), mx.last_night(bigint, text, integer, timestamptz),
+    mx.seconds_between_syncs(integer, timestamptz, bigint, double precision, timestamptz)
     TO mx_loader, mx_app, mx_dispatcher;
 
 -- The tenant is a restriction: whatever another policy permits, now or later, it holds. The merchant is asked
