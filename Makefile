@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 WORKERS ?= 3
 SIDE_BY_SIDE = --numprocesses=$(WORKERS) --dist=loadgroup
 
-.PHONY: help install demo up test test-system faults faults-full bench chaos check format clean
+.PHONY: help install demo up test test-system faults faults-full bench chaos docs check format clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench: $(INSTALLED) ## the figures of a sync, as ratios; takes ten minutes
 
 chaos: $(INSTALLED) ## two minutes of seeded trouble: nothing lost, nothing doubled
 	$(BIN)/python -m mx_pipeline_tests.chaos
+
+docs: $(INSTALLED) ## write the pages that are made from code and schema: docs/errors.md, docs/columns.md
+	$(BIN)/python -m mx_pipeline_tests.docs
 
 check: $(INSTALLED) ## lint, format, types, floors
 	$(BIN)/ruff check .
