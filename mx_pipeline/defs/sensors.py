@@ -98,8 +98,9 @@ def dispatching(warehouse: WarehouseResource) -> Generator[Session]:
 
 def changes(*, wanted: Sequence[str], known: Sequence[str]) -> list[Change]:
     """What makes the known partitions the wanted ones."""
-    missing = [key for key in wanted if key not in set(known)]
-    surplus = [key for key in known if key not in set(wanted)]
+    now, then = set(wanted), set(known)
+    missing = [key for key in wanted if key not in then]
+    surplus = [key for key in known if key not in now]
     return [
         *([merchants.build_add_request(missing)] if missing else []),
         *([merchants.build_delete_request(surplus)] if surplus else []),

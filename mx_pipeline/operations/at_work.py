@@ -150,7 +150,10 @@ def asking(settings: Settings, app: Warehouse) -> Person:
 
 def only(chosen: Sequence[int], allowed: Sequence[int] | None) -> list[int]:
     """Those of the chosen that are allowed; None allows all."""
-    return list(chosen) if allowed is None else [one for one in chosen if one in set(allowed)]
+    if allowed is None:
+        return list(chosen)
+    theirs = set(allowed)
+    return [one for one in chosen if one in theirs]
 
 
 def _missing(permission: str, merchant_id: int | None, access: Access) -> str:

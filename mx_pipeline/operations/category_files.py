@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from mx_pipeline.errors import BadInput
+from mx_pipeline.operations.csv_files import csv_rows, whole_text
 from mx_pipeline.operations.spreadsheet_text import neutral, original
 from mx_pipeline.warehouse.categories import check_category, check_name
 
 HEADER = ["product_name", "category"]
-MOST_BYTES = 20_000_000
 
 
 def as_csv(categories: Iterable[tuple[str, str]]) -> bytes:
@@ -28,7 +28,7 @@ def from_csv(path: Path) -> dict[str, str]:
     """Product name to category. Raises BadInput with the line of the first thing that is wrong."""
     found: dict[str, str] = {}
     lines: dict[str, int] = {}
-    for line, row in _rows(path):
+    for line, row in csv_rows(path.name, whole_text(path), HEADER):
         if len(row) != len(HEADER):
             raise BadInput(
                 f"{path.name}, line {line}: {len(row)} columns where there are 2, {' and '.join(HEADER)}; a name with "
@@ -47,31 +47,6 @@ def from_csv(path: Path) -> dict[str, str]:
             )
         lines.setdefault(name, line)
     return found
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadInput(f"{path.name} has more than {MOST_BYTES // 1_000_000} MB; split it")
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path.name}, line {line}: this is not UTF-8; save the file as CSV UTF-8") from None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}); give a CSV file") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if next(reader, None) != HEADER:
-            raise BadInput(f"{path.name}, line 1: the first line has to be {','.join(HEADER)}")
-        end = reader.line_num
-        for row in reader:
-            begun, end = end + 1, reader.line_num
-            if row:
-                yield begun, row
-    except csv.Error as error:
-        raise BadInput(
-            f"{path.name}, line {reader.line_num}: this is no CSV ({error}); look at its quotes"
-        ) from None
 
 
 def _unmarked(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 import typer
 
@@ -33,9 +34,15 @@ def consumer_key() -> Credentials:
                 f"{name} is not set: the merchant's API key comes from {KEY_VARIABLE} and {SECRET_VARIABLE}, "
                 "or is typed at a terminal where both are unset"
             )
-    key, secret = (_checked(name, text.strip()) for name, text in known.items())
+    return checked_pair(known)
+
+
+def checked_pair(named: Mapping[str, str]) -> Credentials:
+    """A key and its secret, in this order, each under the name by which a person knows it. Raises BadInput."""
+    (key_name, _), _ = named.items()
+    key, secret = (_checked(name, text.strip()) for name, text in named.items())
     if ":" in key:
-        raise BadInput(f"{KEY_VARIABLE} cannot hold a colon; copy it again from MX Merchant")
+        raise BadInput(f"{key_name} cannot hold a colon; copy it again from MX Merchant")
     return Credentials(key, secret)
 
 

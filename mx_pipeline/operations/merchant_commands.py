@@ -55,6 +55,32 @@ def add(
     _tell(merchant_id, sentence, as_json=as_json)
 
 
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE.csv", help="Or - for stdin.", show_default=False)],
+    *,
+    no_verify: NoVerify = False,
+    as_json: AsJson = False,
+) -> None:
+    """Register many from a file: each row whole or not at all. Its first line names the columns."""
+    from mx_pipeline.operations.border import ExitCode
+    from mx_pipeline.operations.importing import RefusedRow, import_merchants
+    from mx_pipeline.operations.printing import tell
+
+    ended = list(import_merchants(file, verifies=not no_verify))
+    refused = [one for one in ended if isinstance(one, RefusedRow)]
+    added = len(ended) - len(refused)
+    if as_json:
+        rows = [{"line": one.line, "why": one.why} for one in refused]
+        say_json({"added": added, "refused": rows})
+    else:
+        for one in refused:
+            tell(f"line {one.line}: {one.why}")
+        say(f"{added} merchants added, {len(refused)} rows refused")
+    if refused:
+        raise typer.Exit(ExitCode.PARTIAL if added else ExitCode.FAILED)
+
+
 @app.command("list")
 def list_(
     *,

@@ -6,15 +6,16 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from mx_pipeline.errors import BadInput, UnknownMerchant
-from mx_pipeline.operations.at_work import PLATFORM, at_work
+from mx_pipeline.operations.at_work import PLATFORM, AtWork, at_work
 from mx_pipeline.operations.consumer_keys import consumer_key, verify
 from mx_pipeline.operations.context import opened, settings_in_force
-from mx_pipeline.settings import MxEnvironment, mx_environment
+from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
 from mx_pipeline.warehouse.audit import Action, record
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
 from mx_pipeline.warehouse.merchant_limits import get_limits
 from mx_pipeline.warehouse.merchants import (
+    Credentials,
     Merchant,
     add_merchant,
     get_merchant,
@@ -45,20 +46,39 @@ def add(merchant_id: int, *, name: str, environment: MxEnvironment, timezone: st
         credentials = consumer_key()
         if verifies:
             verify(settings, merchant_id, environment, credentials)
-        with here.merchant(merchant_id) as tenant:
-            added = add_merchant(
-                tenant,
-                settings.sealer(),
-                credentials,
-                name=name,
-                environment=environment,
-                timezone=timezone,
-            )
-            if not added:
-                raise _already_here(merchant_id)
-            detail = {"environment": environment, "key_verified": verifies}
-            record(tenant, actor=here.person.actor, action="merchant.added", detail=detail)
+        register(
+            settings,
+            here,
+            merchant_id,
+            credentials,
+            name=name,
+            environment=environment,
+            timezone=timezone,
+            verified=verifies,
+        )
     return f"merchant {merchant_id} added"
+
+
+def register(
+    settings: Settings,
+    here: AtWork,
+    merchant_id: int,
+    credentials: Credentials,
+    *,
+    name: str,
+    environment: MxEnvironment,
+    timezone: str,
+    verified: bool,
+) -> None:
+    """The merchant, its sealed key and the record of both, in one transaction. Raises BadInput where it is here."""
+    with here.merchant(merchant_id) as tenant:
+        added = add_merchant(
+            tenant, settings.sealer(), credentials, name=name, environment=environment, timezone=timezone
+        )
+        if not added:
+            raise _already_here(merchant_id)
+        detail = {"environment": environment, "key_verified": verified}
+        record(tenant, actor=here.person.actor, action="merchant.added", detail=detail)
 
 
 def set_key(merchant_id: int, *, verifies: bool) -> str:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from mx_pipeline.sync.orders import Certificate
+from mx_pipeline.sync.statistics import facts_of
 from mx_pipeline.sync.unlisted import unlisted
-from mx_pipeline.sync.work import ListRead, Work
+from mx_pipeline.sync.work import Facts, ListRead, Work
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import bigints, enriched_facts, invoices_to_fetch
 
@@ -18,13 +19,16 @@ MOST_IDS_NAMED = 1000
 def certify(work: Work) -> None:
     """Compare, and keep a certificate for each stream. It reports; it does not heal."""
 
-    def write(tenant: Tenant) -> tuple[Certificate, ...]:
+    def write(tenant: Tenant) -> tuple[tuple[Certificate, ...], Facts]:
+        # First, while a few payments are still looked up one by one: to count all of them forbids that.
+        facts = facts_of(tenant, work)
         made = (_none_out_of_date(tenant, _payments(work, tenant)), _invoices(work, tenant))
         for certificate in made:
             _keep(tenant, work.run_id, certificate)
-        return made
+        return made, facts
 
-    for certificate in work.commit(write):
+    made, work.facts = work.commit(write)
+    for certificate in made:
         work.certificates.append(certificate)
         if certificate.verdict != "agrees":
             work.note(f"{certificate.stream}: {certificate.note}")

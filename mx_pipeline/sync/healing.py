@@ -35,21 +35,30 @@ def heal_payments(work: Work) -> None:
             second.refused
         )
     if work.payments.is_twice_the_same or work.payments.distinct == work.payments.record_count:
-        _mark_vanished(work)
+        work.vanished += work.commit(lambda tenant: mark_vanished(work, tenant))
 
 
 def _is_enumerated(work: Work) -> bool:
     return work.payments.is_read_to_end and not work.payments.is_resumed
 
 
+def is_whole_as_counted(work: Work, tenant: Tenant) -> bool:
+    """Is there nothing for `heal_payments` to do, but to say of a list that was read whole what is not in it?"""
+    if work.payments.record_count is None:
+        return True
+    if _is_enumerated(work):
+        return work.payments.distinct == work.payments.record_count
+    return _gap_in(tenant, work) == 0
+
+
 def _gap(work: Work) -> int:
+    return work.commit(lambda tenant: _gap_in(tenant, work))
+
+
+def _gap_in(tenant: Tenant, work: Work) -> int:
     """Payments that MX counts and we do not hold; negative where we hold more. Those set aside are accounted for."""
-
-    def count(tenant: Tenant) -> int:
-        held: int = tenant.one("payments", "payments_held", ids=None).held
-        return held + len(tenant.column("payments", "payments_set_aside"))
-
-    return (work.payments.record_count or 0) - work.commit(count)
+    held: int = tenant.one("payments", "payments_held", ids=None).held
+    return (work.payments.record_count or 0) - held - len(tenant.column("payments", "payments_set_aside"))
 
 
 def _whole_list_is_cheaper(work: Work) -> bool:
@@ -95,11 +104,11 @@ def _read_whole_list(work: Work) -> None:
         PAYMENTS.write(work, pages, page, is_walk=False)
 
 
-def _mark_vanished(work: Work) -> None:
-    def mark(tenant: Tenant) -> int:
-        gone = unlisted(tenant, "payments", "payment_ids_held", work.payments)
-        if gone:
-            tenant.run("payments", "payments_vanished", ids=bigints(gone))
-        return len(gone)
-
-    work.vanished += work.commit(mark)
+def mark_vanished(work: Work, tenant: Tenant) -> int:
+    """How many payments are marked that we hold and a list that was read whole does not have; none for any other."""
+    if work.payments.record_count is None or not _is_enumerated(work):
+        return 0
+    gone = unlisted(tenant, "payments", "payment_ids_held", work.payments)
+    if gone:
+        tenant.run("payments", "payments_vanished", ids=bigints(gone))
+    return len(gone)

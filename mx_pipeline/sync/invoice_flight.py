@@ -40,6 +40,11 @@ class InvoiceFlight:
         self._fetched = SeenIds()
         self._flight: Flight[InvoiceDetail] | None = None
 
+    @property
+    def is_in_the_air(self) -> bool:
+        """Something was asked for and is not written yet."""
+        return self._flight is not None
+
     def after_page(self, page: Page[Invoice]) -> None:
         """Ask for what payments want of this page, and write what has come meanwhile."""
         work = self._work

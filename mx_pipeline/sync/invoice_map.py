@@ -16,6 +16,7 @@ from mx_pipeline.sync.lists import INVOICES, Standing
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.walking import LOOK_BACK, may_stop, walk
 from mx_pipeline.sync.work import Work
+from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import numbers_to_map, remember_misses
 from mx_pipeline.warehouse.loading import Merged
 
@@ -28,11 +29,8 @@ def read_invoice_map(work: Work, invoices: InvoiceFlight) -> Sequence[int]:
 
     Returns the numbers that asking payment by payment finds with fewer calls than reading on.
     """
-    standing = INVOICES.standing(work)
-    is_narrow = work.order.mode in ("latest", "range")
-    to_end = work.order.mode == "full" or (work.order.mode == "incremental" and standing.weekly_due)
-    # A list that is read to its end anyway brings what it has.
-    wanted = set[int]() if to_end else set(_numbers_to_map(work))
+    standing, to_end, numbers = work.commit(lambda tenant: _wanted(tenant, work))
+    is_narrow, wanted = work.order.mode in ("latest", "range"), set(numbers)
     payments_moved = bool(work.merged.get(Phase.PAYMENTS, Merged()).changed)
     is_due = not is_narrow and (to_end or standing.daily_due or payments_moved)
     if not wanted and not is_due:
@@ -43,6 +41,14 @@ def read_invoice_map(work: Work, invoices: InvoiceFlight) -> Sequence[int]:
         work.invoices_forbidden = True
         work.note(f"invoices not read: {error}")
         return []
+
+
+def _wanted(tenant: Tenant, work: Work) -> tuple[Standing, bool, Sequence[int]]:
+    """How far the list was read, whether it is read to its end now, and for which numbers."""
+    standing = INVOICES.standing_in(tenant)
+    to_end = work.order.mode == "full" or (work.order.mode == "incremental" and standing.weekly_due)
+    # A list that is read to its end anyway brings what it has.
+    return standing, to_end, () if to_end else numbers_to_map(tenant, work.scope)
 
 
 def _walk(
@@ -65,16 +71,12 @@ def _walk(
             break
     is_end = work.invoices.is_read_to_end and not work.invoices.is_resumed
     INVOICES.close(work, standing, is_end=work.invoices.is_read_to_end, is_daily=is_due)
-    missing = _numbers_to_map(work) if to_end else sorted(wanted)
+    missing = work.commit(lambda tenant: numbers_to_map(tenant, work.scope)) if to_end else sorted(wanted)
     if not is_end:
         return missing
     record_count = work.invoices.record_count or work.invoices.distinct
     work.commit(lambda tenant: remember_misses(tenant, missing, record_count=record_count))
     return []
-
-
-def _numbers_to_map(work: Work) -> Sequence[int]:
-    return work.commit(lambda tenant: numbers_to_map(tenant, work.scope))
 
 
 def _ask(work: Work) -> Callable[[int, int], Pages[Invoice]]:

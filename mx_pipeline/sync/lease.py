@@ -50,14 +50,13 @@ def leased(
 def _take(warehouse: Warehouse, merchant_id: int, holder: str, wait_seconds: float) -> int:
     deadline, batch = time.monotonic() + wait_seconds, secrets.token_hex(8)
     while True:
-        token, other = patiently(
-            warehouse,
-            merchant_id,
-            lambda tenant: (take_lease(tenant, holder=holder, batch=batch), lease_holder(tenant)),
+        token = patiently(
+            warehouse, merchant_id, lambda tenant: take_lease(tenant, holder=holder, batch=batch)
         )
         if token is not None:
             return token
         if time.monotonic() > deadline:
+            other = patiently(warehouse, merchant_id, lease_holder)
             raise MerchantBusy(
                 f"merchant {merchant_id} is being synced by {other}, and was not free after {wait_seconds:.0f} s"
             )

@@ -60,7 +60,11 @@ class ListStream(Generic[R]):
 
     def standing(self, work: Work) -> Standing:
         """What earlier syncs left of this list."""
-        row = work.commit(lambda tenant: tenant.one("sync", "standing", stream=self.stream))
+        return work.commit(self.standing_in)
+
+    def standing_in(self, tenant: Tenant) -> Standing:
+        """The same, in a transaction that is open."""
+        row = tenant.one("sync", "standing", stream=self.stream)
         return Standing(row.is_walked, row.open_position, daily_due=row.daily_due, weekly_due=row.weekly_due)
 
     def write(self, work: Work, pages: Pages[R], page: Page[R], *, is_walk: bool = True) -> Merged:
@@ -110,18 +114,20 @@ class ListStream(Generic[R]):
 
     def close(self, work: Work, standing: Standing, *, is_end: bool, is_daily: bool) -> None:
         """The walk has come as far as it had to. `is_end`: the whole list was read."""
+        work.commit(lambda tenant: self.close_in(tenant, work, standing, is_end=is_end, is_daily=is_daily))
+
+    def close_in(
+        self, tenant: Tenant, work: Work, standing: Standing, *, is_end: bool, is_daily: bool
+    ) -> None:
+        """The same, in a transaction that is open."""
         marks = {
             "is_end": is_end,
             "is_daily": is_daily or is_end or not standing.is_walked,
             "record_count": self.read(work).record_count,
         }
-
-        def close(tenant: Tenant) -> None:
-            tenant.run("sync", "close_walk", stream=self.stream, run_id=work.run_id, **marks)
-            if is_end and not self.read(work).is_resumed:
-                release_nameless(tenant, self.stream, run_id=work.run_id)
-
-        work.commit(close)
+        tenant.run("sync", "close_walk", stream=self.stream, run_id=work.run_id, **marks)
+        if is_end and not self.read(work).is_resumed:
+            release_nameless(tenant, self.stream, run_id=work.run_id)
 
 
 def _came(work: Work, phase: Phase, read: ListRead, page: Page[R], record_count: int | None) -> int:

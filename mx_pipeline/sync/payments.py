@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from mx_pipeline.mx_api.client import PAYMENTS_PER_PAGE
 from mx_pipeline.mx_api.paging import Pages
 from mx_pipeline.records import Payment
-from mx_pipeline.sync.healing import heal_payments
-from mx_pipeline.sync.lists import PAYMENTS
+from mx_pipeline.sync.healing import heal_payments, is_whole_as_counted, mark_vanished
+from mx_pipeline.sync.lists import PAYMENTS, Standing
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.payment_range import read_range
 from mx_pipeline.sync.replaying import replay
 from mx_pipeline.sync.single import PAYMENT_PAGES
 from mx_pipeline.sync.walking import LOOK_BACK, may_stop, walk
 from mx_pipeline.sync.work import Work
+from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.quarantine import take_up_list_rows
 
 OPEN_SET_AGE = timedelta(days=120)
 """A payment that is older and still open is read again by a full sync or the weekly walk only."""
@@ -55,9 +57,26 @@ def _read_all_that_is_due(work: Work) -> None:
             break
     if by_id:
         PAYMENT_PAGES.read(work, by_id, Phase.PAYMENTS)
-    replay(work)
-    heal_payments(work)
-    PAYMENTS.close(work, standing, is_end=work.payments.is_read_to_end, is_daily=standing.daily_due)
+    due, is_closed, vanished = work.commit(lambda tenant: _closed_if_whole(tenant, work, standing))
+    work.vanished += vanished
+    if not is_closed:
+        replay(work, due)
+        heal_payments(work)
+        PAYMENTS.close(work, standing, is_end=work.payments.is_read_to_end, is_daily=standing.daily_due)
+
+
+def _closed_if_whole(
+    tenant: Tenant, work: Work, standing: Standing
+) -> tuple[Mapping[str, list[int]], bool, int]:
+    """Most syncs leave nothing to mend: one transaction tells so and closes the walk. Else: which rows to try again."""
+    due = take_up_list_rows(tenant, run_id=work.run_id)
+    is_whole = not any(due.values()) and is_whole_as_counted(work, tenant)
+    vanished = mark_vanished(work, tenant) if is_whole else 0
+    if is_whole:
+        PAYMENTS.close_in(
+            tenant, work, standing, is_end=work.payments.is_read_to_end, is_daily=standing.daily_due
+        )
+    return due, is_whole, vanished
 
 
 def _ask(work: Work) -> Callable[[int, int], Pages[Payment]]:

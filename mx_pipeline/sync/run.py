@@ -74,6 +74,8 @@ def run_sync(
 
 
 def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: CallCount, token: int) -> Work:
+    first = next((phase for phase in Phase if phase in order.phases), None)
+
     def write(tenant: Tenant) -> tuple[int, DatabaseClock]:
         run = tenant.one(
             "sync",
@@ -82,14 +84,23 @@ def _begin(order: SyncOrder, client: MxClient, warehouse: Warehouse, calls: Call
             dagster_run_id=order.dagster_run_id,
             mode=order.mode,
             parameters=json({"latest": order.latest, "phases": sorted(order.phases)}),
+            phase=first,
         )
+        clock = DatabaseClock(run.clock, time.monotonic())
         if order.request_id is not None:
             heed_cancelling(tenant, order.request_id)
-        return run.run_id, DatabaseClock(tenant.one("sync", "clock")[0], time.monotonic())
+        return run.run_id, clock
 
     run_id, clock = commit_once(warehouse, order.merchant_id, token, write)
     return Work(
-        order=order, run_id=run_id, client=client, warehouse=warehouse, token=token, clock=clock, calls=calls
+        order=order,
+        run_id=run_id,
+        client=client,
+        warehouse=warehouse,
+        token=token,
+        clock=clock,
+        calls=calls,
+        told_phase=first,
     )
 
 

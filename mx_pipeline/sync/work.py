@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from mx_pipeline.errors import WarehouseUnavailable
 from mx_pipeline.mx_api.calls import Call
@@ -22,12 +22,14 @@ from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
 from mx_pipeline.sync.progress import Progress
 from mx_pipeline.sync.stopping import StopSign
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
-from mx_pipeline.warehouse.deriving import PaymentIds
+from mx_pipeline.warehouse.deriving import EnrichedFacts, PaymentIds
 from mx_pipeline.warehouse.loading import Merged
 from mx_pipeline.warehouse.patience import commit_once
 from mx_pipeline.warehouse.rows import page_json
 
 T = TypeVar("T")
+Facts: TypeAlias = tuple[EnrichedFacts, dict[str, int]]
+"""What the statistics say of some payments: counts, and why the unlinked ones are."""
 
 MOST_NOTES = 20
 """More than a person reads; the rest is in quarantine and in the certificate."""
@@ -130,8 +132,14 @@ class Work:
     is_database_gone: bool = False
     """Its whole patience was spent once; what is left to write is tried once."""
     certificates: list[Certificate] = field(default_factory=list[Certificate])
+    facts: Facts | None = None
+    """Of the payments that were met, for the statistics; None until the certificate was made."""
     phases_done: dict[Phase, dict[str, Stat]] = field(default_factory=dict[Phase, dict[str, Stat]])
     progress: Progress = field(default_factory=Progress)
+    told_phase: Phase | None = None
+    """The one that the run's row names, or will with the next write."""
+    entering: Phase | None = None
+    """It goes into the run's row with the next write: a transaction for nothing else would cost a flush."""
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     stop: StopSign = field(default_factory=StopSign)
@@ -150,12 +158,20 @@ class Work:
             self.stop.heed()
         patience = 0 if self.is_database_gone else None
         merchant_id, seen = self.order.merchant_id, [self.key_seen]
+        entering = None if closes else self.entering
+
+        def entered(tenant: Tenant) -> T:
+            if entering is not None:
+                told = {"phase": entering.value, "progress": self.progress.as_json()}
+                tenant.run("sync", "enter_phase", run_id=self.run_id, **told)
+            return what(tenant)
+
         try:
             done = commit_once(
                 self.warehouse,
                 merchant_id,
                 self.token,
-                what,
+                entered,
                 seconds=patience,
                 closes=closes,
                 held=lambda lease: seen.append(lease.key_seen),
@@ -163,6 +179,7 @@ class Work:
         except WarehouseUnavailable:
             self.is_database_gone = True
             raise
+        self.entering = None
         if self.key_seen not in ("", seen[-1]) and not closes:
             self.client.renew_key()
         self.key_seen = seen[-1]
@@ -171,10 +188,8 @@ class Work:
     @contextmanager
     def phase(self, phase: Phase) -> Generator[None]:
         """Run one phase, if it was ordered, and keep what it did; `phases_done` has it only when it ended well."""
-        entered = {"run_id": self.run_id, "phase": phase.value}
-        self.commit(
-            lambda tenant: tenant.run("sync", "enter_phase", **entered, progress=self.progress.as_json())
-        )
+        if phase is not self.told_phase:
+            self.entering = self.told_phase = phase
         calls, early, began = self.calls.total, self.calls.to("invoice_detail"), time.monotonic()
         self.merged.setdefault(phase, Merged())
         yield

@@ -44,6 +44,7 @@ def admin_app(world: World) -> Starlette:
     routes = [
         Route(f"{PREFIX}/merchants", door.add_merchant, methods=["POST"]),
         Route(f"{PREFIX}/merchants", door.list_merchants, methods=["GET"]),
+        Route(f"{PREFIX}/merchants/many", door.add_merchants, methods=["POST"]),
         Route(f"{PREFIX}{one}", door.remove_merchant, methods=["DELETE"]),
         Route(f"{PREFIX}{one}/keys", door.new_key, methods=["POST"]),
         Route(f"{PREFIX}{one}/keys", door.revoke_keys, methods=["DELETE"]),
@@ -95,12 +96,18 @@ class AdminDoor:
         self._world = world
 
     async def add_merchant(self, request: Request) -> Response:
-        wish = msgspec.json.decode(await request.body(), type=NewMerchant)
+        return _json(self._added(msgspec.json.decode(await request.body(), type=NewMerchant)), 201)
+
+    async def add_merchants(self, request: Request) -> Response:
+        wishes = msgspec.json.decode(await request.body(), type=list[NewMerchant])
+        return _json([self._added(wish) for wish in wishes], 201)
+
+    def _added(self, wish: NewMerchant) -> dict[str, Any]:
         given = {
             k: v for k, v in msgspec.structs.asdict(wish).items() if v is not None and k != "merchant_id"
         }
         key = self._world.add_merchant(wish.merchant_id, **given)
-        return _json({"merchant_id": wish.merchant_id, **msgspec.structs.asdict(key)}, 201)
+        return {"merchant_id": wish.merchant_id, **msgspec.structs.asdict(key)}
 
     async def list_merchants(self, _: Request) -> Response:
         known = self._world.merchants.values()

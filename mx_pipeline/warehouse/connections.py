@@ -139,6 +139,13 @@ class Tenant(Session):
     merchant_id: int
     opened_with: Row[Any] | None = None
     """The row that the opening statement gave."""
+    _settings: set[str] = field(default_factory=set[str], repr=False)
+
+    def set_once(self, page: str, name: str) -> None:
+        """Run a statement that sets what lasts as long as the transaction; a second time it is in force already."""
+        if name not in self._settings:
+            self.run(page, name)
+            self._settings.add(name)
 
     def _complete(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
         return {**super()._complete(parameters), "merchant_id": self.merchant_id}

@@ -163,5 +163,5 @@ def _ids(tenant: Tenant, payments: PaymentIds) -> str | None:
     """
     if payments is not None and len(payments) <= SMALL_SCOPE:
         return bigints(payments)
-    tenant.run("links", "expect_many_rows")
+    tenant.set_once("links", "expect_many_rows")
     return None if payments is None else bigints(payments)

@@ -21,6 +21,7 @@ from mx_pipeline_tests.bench.category_rows import category_rows
 from mx_pipeline_tests.bench.clinic import Machine, machine
 from mx_pipeline_tests.bench.figures import Figure, markdown, table
 from mx_pipeline_tests.bench.load_rows import load_rows
+from mx_pipeline_tests.bench.merchants_rows import merchants_rows
 from mx_pipeline_tests.bench.policy_rows import policy_rows
 from mx_pipeline_tests.bench.rounds_rows import rounds_rows
 from mx_pipeline_tests.bench.sync_rows import cpu_rows, memory_rows, wall_rows
@@ -40,6 +41,7 @@ QUICK: dict[str, Row] = {
     "worker": lambda machine: worker_rows(machine, 10),
     "categories": lambda machine: category_rows(machine, 3_000, 3),
     "rounds": lambda machine: rounds_rows(machine, 50),
+    "merchants": lambda machine: merchants_rows(machine, [10, 100]),
 }
 USUAL: dict[str, Row] = {
     "calls": lambda machine: calls_rows(machine, [1_000, 20_000]),
@@ -52,10 +54,12 @@ USUAL: dict[str, Row] = {
     "worker": lambda machine: worker_rows(machine, 40),
     "categories": lambda machine: category_rows(machine, 20_000, 5),
     "rounds": lambda machine: rounds_rows(machine, 500),
+    "merchants": lambda machine: merchants_rows(machine, [10, 100, 1_000]),
 }
 FULL: dict[str, Row] = {
     **USUAL,
     "memory": lambda machine: memory_rows(machine, [1_000, 20_000, 100_000, 1_000_000]),
+    "merchants": lambda machine: merchants_rows(machine, [10, 100, 1_000, 10_000]),
 }
 
 
@@ -85,7 +89,9 @@ def main() -> None:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mx_pipeline_tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller, in less than a minute")
-    parser.add_argument("--full", action="store_true", help="also 1,000,000 payments, about half an hour")
+    parser.add_argument(
+        "--full", action="store_true", help="also 1,000,000 payments, 10,000 merchants: hours"
+    )
     parser.add_argument("--only", nargs="+", choices=list(USUAL), help="these rows alone")
     parser.add_argument("--json", type=Path, help="write the figures and what they are made of here")
     parser.add_argument("--markdown", type=Path, help="write the table for the README here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 
@@ -26,6 +27,7 @@ def main() -> None:
         "is_success": ended is not None and ended.is_success,
         "cpu_seconds": time.process_time(),
         "start_cpu_seconds": began,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     print(json.dumps(told))  # noqa: T201
 

@@ -2,147 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
-from typing import Any
 
-import psutil
-import psycopg2
-from sqlalchemy import make_url
-
-from mx_pipeline.defs.rounds import OP
-from mx_pipeline.defs.schedules import shared_out
-from mx_pipeline.local.dagster_parts import dagster_environment
-from mx_pipeline.warehouse.due import calls_forecast, due_merchants
-from mx_pipeline.warehouse.logins import DRIVER, Logins
-from mx_pipeline_tests.bench import sql
-from mx_pipeline_tests.bench.clinic import FIRST_MERCHANT, TEMPLATE, Machine
+from mx_pipeline_tests.bench.clinic import Machine
 from mx_pipeline_tests.bench.figures import TIMES, Figure
-from mx_pipeline_tests.bench.synthetic_process import TIMEZONE
-from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
+from mx_pipeline_tests.bench.fleet import fleet, register
 
-PAYMENTS_EACH = 40
 MOST_SECONDS, MOST_CONNECTIONS, MOST_WAIT = 90, 40, 2
 MOST_CPU_SECONDS = 0.18
 """10,000 merchants within 15 minutes on two cores."""
-DATABASE, DAGSTER = "bench_rounds", "bench_rounds_dagster"
-ALL_DUE = """
-    UPDATE mx.sync_state SET completed_at = completed_at - interval '61 minutes';
-    UPDATE mx.sync_requests SET finished_at = finished_at - interval '61 minutes'
-"""
-WAITS = """
-    SELECT extract(epoch FROM finished_at - %s)::float8
-      FROM mx.sync_requests
-     WHERE finished_at > %s AND outcome = 'success'
-"""
-CONNECTIONS = """
-    SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
-"""
-
-
-@dataclass
-class Fleet:
-    """Many small merchants on both sides."""
-
-    machine: Machine
-    url: str
-    warehouse: WarehouseUnderTest
-    environment: dict[str, str]
-    most_connections: int = field(default=0)
-
-    def goes_round(self) -> dict[str, float]:
-        """One tick of the clock, and its rounds to their end."""
-        now = datetime.now(UTC)
-        with self.warehouse.dispatcher.everyone() as session:
-            due = due_merchants(session, now=now)
-            shares = shared_out(calls_forecast(session, due))
-        self.warehouse.dispatcher.close()
-        server, began, ended = self._server_seconds(), time.monotonic(), threading.Event()
-        watching = threading.Thread(target=self._watch, args=(ended,))
-        watching.start()
-        rounds = [self.begin(now, share) for share in shares]
-        told: list[Any] = [json.loads(process.communicate()[0]) for process in rounds]
-        wall = time.monotonic() - began
-        ended.set()
-        watching.join()
-        waits = sorted(sql.column(self.url, WAITS, now, now))
-        if len(waits) != len(due) or not all(one["is_success"] for one in told):
-            raise RuntimeError(f"of {len(due)} merchants {len(waits)} were synced: {told}")
-        return {
-            "wall_seconds": wall,
-            "median_wait_seconds": median(waits),
-            "longest_wait_seconds": waits[-1],
-            "connections": self.most_connections,
-            "process_seconds": sum(one["cpu_seconds"] for one in told),
-            "start_seconds": sum(one["start_cpu_seconds"] for one in told),
-            "postgres_seconds": self._server_seconds() - server,
-            "rounds": len(shares),
-        }
-
-    def begin(self, now: datetime, merchants: list[int]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.one_round"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=self.environment,
-        )
-        config = {"planned_at": now.isoformat(), "merchants": merchants}
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"ops": {OP: {"config": config}}}).encode())
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    def _watch(self, ended: threading.Event) -> None:
-        self.most_connections = 0
-        with closing(psycopg2.connect(self.machine.postgres.url())) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                while not ended.wait(0.2):
-                    cursor.execute(CONNECTIONS)
-                    self.most_connections = max(self.most_connections, cursor.fetchone()[0])
-
-    def _server_seconds(self) -> float:
-        """CPU of the whole server: of those of its processes that have ended, too."""
-        postmaster = psutil.Process(self._postmaster())
-        ended = postmaster.cpu_times()
-        own = ended.user + ended.system + ended.children_user + ended.children_system
-        for one in postmaster.children():
-            with suppress(psutil.NoSuchProcess):
-                own += one.cpu_times().user + one.cpu_times().system
-        return own
-
-    def _postmaster(self) -> int:
-        (directory,) = sql.column(self.machine.postgres.url(), "SHOW data_directory")
-        return int(Path(directory, "postmaster.pid").read_text(encoding="ascii").split()[0])
 
 
 def rounds_rows(machine: Machine, merchants: int) -> Iterator[Figure]:
     """`merchants`: each with few payments; once all are read for the first time, nothing changes any more."""
-    with TemporaryDirectory() as home:
-        fleet = _fleet(machine, merchants, Path(home))
-        try:
-            # Dagster's tables are made by its first process; two at once would both try.
-            fleet.begin(datetime.now(UTC), []).communicate()
-            fleet.goes_round()
-            sql.run(fleet.url, ALL_DUE)
-            ran = fleet.goes_round()
-        finally:
-            fleet.warehouse.close()
-            for database in (DATABASE, DAGSTER):
-                sql.drop_database(machine.postgres.url(), database)
+    with fleet(machine, merchants) as many:
+        register(many)
+        many.goes_round()
+        many.all_are_due()
+        ran = many.goes_round()
     what = f"{merchants:,} unchanged merchants due at once, through Dagster"
     yield Figure("rounds", f"{what}: until all are done", ran["wall_seconds"], "s", MOST_SECONDS, beside=ran)
     yield Figure(
@@ -152,21 +29,3 @@ def rounds_rows(machine: Machine, merchants: int) -> Iterator[Figure]:
     yield Figure("rounds", f"{what}: longest wait against the median", waits, TIMES, MOST_WAIT)
     cpu = (ran["process_seconds"] + ran["postgres_seconds"]) / merchants
     yield Figure("rounds", f"{what}: CPU of each, processes and Postgres", cpu, "s", MOST_CPU_SECONDS)
-
-
-def _fleet(machine: Machine, merchants: int, home: Path) -> Fleet:
-    url = machine.postgres.create_database(DATABASE, template=TEMPLATE)
-    warehouse = WarehouseUnderTest(Logins(make_url(url).set(drivername=DRIVER), machine.sealing_key))
-    for merchant in range(FIRST_MERCHANT, FIRST_MERCHANT + merchants):
-        key, secret = machine.mx.add_merchant(merchant, payments=PAYMENTS_EACH, walk_ins_only=True)
-        warehouse.has_merchant(merchant, key=key, secret=secret, timezone=TIMEZONE)
-    warehouse.app.close()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("MX_", "DAGSTER_"))},
-        "MX_DATABASE_URL": url,
-        "MX_SEALING_KEY": machine.sealing_key.to_base64(),
-        "MX_SANDBOX_URL": machine.mx.url,
-        "MX_HOME": str(home),
-        "DAGSTER_PG_URL": machine.postgres.create_database(DAGSTER),
-    }
-    return Fleet(machine, url, warehouse, dagster_environment(environment))

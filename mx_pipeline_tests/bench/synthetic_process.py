@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -30,18 +30,15 @@ class SyntheticProcess:
         self, merchant_id: int, *, payments: int, walk_ins_only: bool = False
     ) -> tuple[str, str]:
         """Make a merchant whose newest payment is of today; returns its key and secret."""
-        made = self._ask(
-            "POST",
-            "/merchants",
-            {
-                "merchant_id": merchant_id,
-                "payments": payments,
-                "timezone": TIMEZONE,
-                "as_of": datetime.now(UTC).date().isoformat(),
-                "walk_ins_only": walk_ins_only,
-            },
-        )
+        wish = _wish(merchant_id, payments=payments, walk_ins_only=walk_ins_only)
+        made = self._ask("POST", "/merchants", wish)
         return made["consumer_key"], made["consumer_secret"]
+
+    def add_merchants(self, merchants: Sequence[int], *, payments: int) -> dict[int, tuple[str, str]]:
+        """Many at once, of walk-ins only; their keys and secrets."""
+        wishes = [_wish(merchant, payments=payments, walk_ins_only=True) for merchant in merchants]
+        made = self._ask("POST", "/merchants/many", wishes)
+        return {one["merchant_id"]: (one["consumer_key"], one["consumer_secret"]) for one in made}
 
     def remove_merchant(self, merchant_id: int) -> None:
         self._ask("DELETE", f"/merchants/{merchant_id}")
@@ -84,6 +81,16 @@ class SyntheticProcess:
         )
         with urllib.request.urlopen(request, timeout=VERB_SECONDS) as answer:  # noqa: S310
             return json.loads(answer.read() or b"{}")
+
+
+def _wish(merchant_id: int, *, payments: int, walk_ins_only: bool) -> dict[str, object]:
+    return {
+        "merchant_id": merchant_id,
+        "payments": payments,
+        "timezone": TIMEZONE,
+        "as_of": datetime.now(UTC).date().isoformat(),
+        "walk_ins_only": walk_ins_only,
+    }
 
 
 @contextmanager

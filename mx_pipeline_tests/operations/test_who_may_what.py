@@ -32,6 +32,7 @@ AT_A_MERCHANT: dict[str, tuple[str, Callable[[int], tuple[Any, ...]]]] = {
 }
 OF_THE_PLATFORM: tuple[tuple[Any, ...], ...] = (
     ("merchants", "add", 77, "--name", "X", "--environment", "sandbox", "--timezone", "UTC", "--no-verify"),
+    ("merchants", "import", "/dev/null", "--no-verify"),
     ("merchants", "remove", OTHER, "--yes"),
     ("users", "add", "new@clinic.example"),
     ("audit", "list"),

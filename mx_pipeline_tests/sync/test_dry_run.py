@@ -93,9 +93,25 @@ def test_postgres_refuses_a_write_in_the_transaction_that_compares(a_clinic: Cal
         pytest.raises(WarehouseError, match="read-only"),
         clinic.warehouse.loader.merchant(MERCHANT, opening=LOOKING) as tenant,
     ):
-        tenant.run("sync", "start_run", request_id=None, dagster_run_id=None, mode="full", parameters="{}")
+        tenant.run(
+            "sync",
+            "start_run",
+            request_id=None,
+            dagster_run_id=None,
+            mode="full",
+            parameters="{}",
+            phase=None,
+        )
     with clinic.warehouse.loader.merchant(MERCHANT) as tenant:  # the connection is as before
-        tenant.run("sync", "start_run", request_id=None, dagster_run_id=None, mode="full", parameters="{}")
+        tenant.run(
+            "sync",
+            "start_run",
+            request_id=None,
+            dagster_run_id=None,
+            mode="full",
+            parameters="{}",
+            phase=None,
+        )
 
 
 def test_it_holds_up_no_sync_is_not_taken_for_lost_and_can_be_cancelled(

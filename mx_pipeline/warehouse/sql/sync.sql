@@ -1,7 +1,8 @@
 -- name: start_run
-INSERT INTO mx.sync_runs (merchant_id, request_id, dagster_run_id, mode, parameters)
-VALUES (:merchant_id, :request_id, :dagster_run_id, :mode, CAST(:parameters AS jsonb))
-RETURNING run_id
+-- In its first phase already; and the database's clock, by which observations are ordered.
+INSERT INTO mx.sync_runs (merchant_id, request_id, dagster_run_id, mode, parameters, phase)
+VALUES (:merchant_id, :request_id, :dagster_run_id, :mode, CAST(:parameters AS jsonb), CAST(:phase AS text))
+RETURNING run_id, clock_timestamp() AS clock
 
 -- name: enter_phase
 UPDATE mx.sync_runs
@@ -145,10 +146,6 @@ SELECT :merchant_id, 'payments', :run_id, :outcome, CASE WHEN :outcome = 'succes
        open_weekly = excluded.open_weekly,
        changed_at = coalesce(excluded.changed_at, stored.changed_at),
        updated_at = now()
-
--- name: clock
--- The database's clock, by which observations are ordered.
-SELECT clock_timestamp()
 
 -- name: quarantine
 -- Set records aside with their reasons; one that comes again is counted, not doubled. Those whose id cannot
