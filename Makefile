@@ -35,7 +35,7 @@ faults: $(INSTALLED) ## the part of it that examines a sync under every fault, w
 faults-full: $(INSTALLED) ## the same, and what CI sees scaled takes its real 30 s
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --full-length mx_pipeline_tests/faults
 
-test-system: $(INSTALLED) ## the tests that need PgBouncer, PostgreSQL 15 and Chromium from the system's packages
+test-system: $(INSTALLED) ## the tests that need PgBouncer, PostgreSQL 15, Redis, Chromium and ip from the system's packages
 	@$(BIN)/python -m mx_pipeline_tests.system_parts
 	$(BIN)/python -m pytest -m system
 

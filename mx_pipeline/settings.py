@@ -65,6 +65,8 @@ class Settings:
     listen_url: str | None = field(repr=False)
     """A direct connection for LISTEN, where the others go through a pooler."""
     dagster_url: str | None = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    """Carries runs to Celery's workers, where there are several machines."""
     sealing_key: SealingKey | None = field(repr=False)
     previous_sealing_key: SealingKey | None = field(repr=False)
     mx_urls: Mapping[MxEnvironment, str]
@@ -92,6 +94,7 @@ class Settings:
             },
             listen_url=env.get("MX_LISTEN_DATABASE_URL") or None,
             dagster_url=env.get("DAGSTER_PG_URL") or embedded_url(home, EMBEDDED_DAGSTER),
+            redis_url=env.get("MX_REDIS_URL") or None,
             sealing_key=_sealing_key(env, home),
             previous_sealing_key=_key_of(env, "MX_SEALING_KEY_PREVIOUS"),
             mx_urls={name: _mx_url(env, name) for name in MX_ENVIRONMENTS},
@@ -118,6 +121,15 @@ class Settings:
                 f"or start the embedded one with: make up (it keeps its files under {self.home})"
             )
         return self.dagster_url
+
+    def redis(self) -> str:
+        """The Redis of Celery's workers. Raises BadSettings where there is none."""
+        if self.redis_url is None:
+            raise BadSettings(
+                "Celery's workers have no Redis: set MX_REDIS_URL to redis://host:6379/0, or with TLS to "
+                "rediss://user:password@host:6379/0?ssl_cert_reqs=required"
+            )
+        return self.redis_url
 
     def sealer(self) -> Sealer:
         """Seals and opens API keys. Raises BadSettings where there is no key."""

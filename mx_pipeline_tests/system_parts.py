@@ -31,7 +31,25 @@ def chromium() -> Path | None:
     return Path(found) if found else None
 
 
-PARTS = {"pgbouncer": pgbouncer, "postgresql-15": postgres_15, "chromium": chromium}
+def redis_server() -> Path | None:
+    """What carries Dagster's runs to the workers of several machines."""
+    found = shutil.which("redis-server")
+    return Path(found) if found else None
+
+
+def ip() -> Path | None:
+    """Debian keeps it where only an administrator's PATH looks."""
+    found = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin")
+    return Path(found) if found else None
+
+
+PARTS = {
+    "pgbouncer": pgbouncer,
+    "postgresql-15": postgres_15,
+    "chromium": chromium,
+    "redis-server": redis_server,
+    "iproute2": ip,
+}
 """Debian's package, and what looks for the program."""
 
 

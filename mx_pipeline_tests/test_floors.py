@@ -16,6 +16,7 @@ TOP_LEVEL = {
     "README.md",
     "constraints.txt",
     "dagster.yaml",
+    "deploy",
     "docs",
     "mx_pipeline",
     "mx_pipeline_tests",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster._core.launcher import RunLauncher as AnyLauncher
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 
 from mx_pipeline.access import OPERATOR
@@ -18,17 +19,26 @@ BY = "process:dagster"
 """The page has no login of its own, so nobody knows who pressed the button."""
 
 
-class RunLauncher(DefaultRunLauncher):
-    """As dagster.yaml names it."""
+class EndsWarmRuns(AnyLauncher):
+    """What every launcher here is beside its own kind."""
 
     def terminate(self, run_id: str) -> bool:
         """Stop a run within a page. Raises WarehouseError."""
         run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished or not RUNS_IN_TAG.items() <= run.tags.items():
-            return super().terminate(run_id)
+        if run is None or run.is_finished or not is_warm(run):
+            return bool(super().terminate(run_id))
         self._instance.report_run_canceling(run)
         _cancel_request(run)
         return True
+
+
+class RunLauncher(EndsWarmRuns, DefaultRunLauncher):
+    """As dagster.yaml names it."""
+
+
+def is_warm(run: dg.DagsterRun) -> bool:
+    """Does a warm worker run it in its own process?"""
+    return RUNS_IN_TAG.items() <= run.tags.items()
 
 
 def _cancel_request(run: dg.DagsterRun) -> None:

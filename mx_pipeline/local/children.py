@@ -132,7 +132,7 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
         os.killpg(child.process.pid, number)
 
 
-def end_with_the_parent() -> None:
+def end_with_the_parent(number: signal.Signals = signal.SIGTERM) -> None:
     """In a new process, before its program: where the kernel offers it, it is told to end when its parent does."""
     if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc.prctl(PR_SET_PDEATHSIG, number)

@@ -11,7 +11,7 @@ import mx_pipeline_tests
 ROWS = {
     *(f"h{n}" for n in range(1, 26)),
     *(f"d{n}" for n in range(1, 22)), "d16b", "d16c", "d23",
-    *(f"p{n}" for n in range(1, 13)), "p15", "p16", "p18", "p19", "p20", "p21",
+    *(f"p{n}" for n in range(1, 13)), "p15", "p16", "p17", "p18", "p19", "p20", "p21",
 }  # fmt: skip
 IDENTIFIERS = re.compile(r"test((?:_[hdp]\d+[bc]?)+)_")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import tempfile
@@ -90,7 +91,8 @@ def embedded() -> Generator[Server]:
 
 
 @contextmanager
-def debian_15() -> Generator[Server]:
+def debian_15(*, also_on: str | None = None) -> Generator[Server]:
+    """`also_on`: an address of this machine under which another one reaches it."""
     programs = postgres_15()
     assert programs is not None, "PostgreSQL 15 is not installed: sudo apt-get install postgresql-15"
     account = find_account() if os.getuid() == 0 else None
@@ -108,9 +110,14 @@ def debian_15() -> Generator[Server]:
              "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
         )  # fmt: skip
         assert made.returncode == 0, made.stdout
+        listens_on = "127.0.0.1"
+        if also_on is not None:
+            listens_on += f",{also_on}"
+            with (data / "pg_hba.conf").open("a", encoding="utf-8") as admitted:
+                admitted.write("host all all samenet scram-sha-256\n")
         url = URL.create("postgresql", "postgres", password, "127.0.0.1", port, "postgres")
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-c", f"port={port}", "-c", "listen_addresses=127.0.0.1",
+            [programs / "postgres", "-D", data, "-c", f"port={port}", "-c", f"listen_addresses={listens_on}",
              "-c", "unix_socket_directories=", "-c", "fsync=off"],
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -124,7 +131,7 @@ def debian_15() -> Generator[Server]:
             _wait_until_it_answers(process, url)
             yield _with_admin(url, programs)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # at once: a client whose machine is gone never says goodbye
             process.wait(STOP_SECONDS)
 
 
