@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from mx_pipeline.defs.anomalies import every_day, look_for_anomalies, no_anomaly
 from mx_pipeline.defs.assets import MX_INVOICE, MX_PAYMENT, merchant_sync
 from mx_pipeline.defs.freshness import merchants_are_fresh
 from mx_pipeline.defs.jobs import sync_merchant
@@ -12,8 +13,9 @@ from mx_pipeline.defs.sensors import merchant_partitions, sync_requests
 
 defs = dg.Definitions(
     assets=[MX_PAYMENT, MX_INVOICE, merchant_sync],
-    jobs=[sync_merchant, sync_round],
-    schedules=[rounds],
+    asset_checks=[no_anomaly],
+    jobs=[sync_merchant, sync_round, look_for_anomalies],
+    schedules=[rounds, every_day],
     sensors=[merchant_partitions, sync_requests, merchants_are_fresh],
     resources=resources,
     executor=dg.in_process_executor,

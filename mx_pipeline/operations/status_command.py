@@ -56,11 +56,12 @@ def status(
         certificates = None if only is None else _certificates(here, only)
         first_seen = [] if only is None else _first_seen(here, only)
         checks = {} if only is None else _checks(settings, only)
+        cards = [] if only is None else _cards(here, only)
     if as_json:
         proof = (
             {}
             if certificates is None
-            else {"certificates": certificates, "checks": checks, **_as_json(first_seen)}
+            else {"certificates": certificates, "checks": checks, "anomalies": cards, **_as_json(first_seen)}
         )
         say_json({"merchants": [{**merchant_as_json(row), **proof} for row in rows]})
     elif rows:
@@ -68,6 +69,7 @@ def status(
         if certificates is not None:
             _say_more(rows[0], certificates)
             _say_checks(checks)
+            _say_cards(cards)
             _say_first_seen(first_seen)
     else:
         say(NO_MERCHANTS)
@@ -108,6 +110,23 @@ def _say_checks(checks: Mapping[str, Mapping[str, object]]) -> None:
 
     say("")
     say_table(checks_table(checks))
+
+
+def _cards(here: AtWork, merchant_id: int) -> list[dict[str, object]]:
+    """As whoever asks: without the right to see payments there is none that could be unusual."""
+    from datetime import UTC, datetime
+
+    from mx_pipeline.warehouse.daily import recent_cards
+
+    with here.merchant(merchant_id) as tenant:
+        return [card.as_json() for card in recent_cards(tenant, now=datetime.now(UTC))]
+
+
+def _say_cards(cards: Sequence[Mapping[str, object]]) -> None:
+    if cards:
+        say("")
+        for card in cards:
+            say(f"{card['severity']}, since {card['since']}: {card['words']}")
 
 
 def _as_json(first_seen: list[MeterDay]) -> dict[str, object]:

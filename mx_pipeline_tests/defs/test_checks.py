@@ -178,6 +178,30 @@ def test_a_subset_of_the_assets_runs_their_checks_only(clinics: Clinics) -> None
     }  # fmt: skip
 
 
+def test_a_merchant_with_a_card_is_named_with_its_figures_and_only_warned_of(clinics: Clinics) -> None:
+    alfa, bravo = clinics.add(ALFA, payments=0), clinics.add(BRAVO, payments=0)
+    clinics.warehouse.damage(
+        """INSERT INTO mx.payments (merchant_id, mx_payment_id, created, amount, status, payload, observed_at)
+           SELECT merchant_id, number * 100 + n, now() - make_interval(days => number), 50,
+                  CASE WHEN number = 1 AND merchant_id = :alfa THEN 'Declined' ELSE 'Settled' END, '{}', now()
+             FROM mx.mx_merchant_configs, generate_series(1, 40) AS number, generate_series(1, 30) AS n""",
+        alfa=ALFA,
+    )
+    clinics.warehouse.damage(
+        "INSERT INTO mx.sync_state (merchant_id, stream, last_success_at)"
+        " SELECT merchant_id, 'payments', now() FROM mx.mx_merchant_configs"
+    )
+
+    job = defs.resolve_job_def("look_for_anomalies")
+    (found,) = job.execute_in_process(instance=clinics.instance).get_asset_check_evaluations()
+
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.metadata["failing_merchants"].value == [alfa]
+    (card,) = found.metadata[alfa].value
+    assert (card["kind"], card["figures"]["declined"], card["figures"]["payments"]) == ("declines", 30, 30)
+    assert bravo not in found.metadata
+
+
 def test_who_is_late_is_named_though_nothing_runs(clinics: Clinics) -> None:
     late, new, paused = clinics.add(ALFA), clinics.add(BRAVO), clinics.add(BRAVO + 1)
     for merchant in (late, paused):
