@@ -20,8 +20,8 @@ from mx_pipeline_tests.operations.commands import CommandLine
 
 KEY, SECRET = "CanaryKeyOfClinicAAAAAAA", "canary/Secret+of=Clinic:AAAAAAAAA="
 PAN = "4111111111111111"
-ZONE = "CanaryZone/Nowhere"
-"""Where its days begin, as somebody spoilt it: a defect whose text would quote a row."""
+ZONE = "CanaryZoneNowhere5"
+"""Where its days begin, as somebody spoilt it: a zone to Postgres, and here a defect whose text would quote a row."""
 PROJECT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120
 

@@ -13,6 +13,8 @@ from mx_pipeline_tests.canary.forms import found_in
 from mx_pipeline_tests.canary.scene import KEY, PAN, SECRET, ZONE, Scene, played
 from mx_pipeline_tests.local.throwaway_postgres import throwaway_directory, throwaway_postgres
 
+pytestmark = pytest.mark.xdist_group("canary")
+"""In one process, for the scene takes a minute."""
 HOLDS_THE_WAREHOUSE = (
     "dump of the warehouse",
     "files of Postgres",

@@ -20,6 +20,8 @@ import pytest
 from mx_pipeline.local.dagster_parts import dagster_environment, free_port
 from mx_pipeline_tests.local.throwaway_postgres import throwaway_directory
 
+pytestmark = pytest.mark.xdist_group("only_this_machine")
+"""In one process, for it takes half a minute to come up."""
 LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
 """127.0.0.1, ::1 and ::ffff:127.0.0.1, as the kernel writes them."""
 LISTENS = "0A"

@@ -26,7 +26,7 @@ from mx_pipeline.synthetic_mx import SyntheticMx
 from mx_pipeline.warehouse.requests import SyncRequest, ask
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 
-ENOUGH_SECONDS = 60
+ENOUGH_SECONDS = 120
 ANSWER = "SELECT status, outcome, run_id, attempt FROM mx.sync_requests WHERE request_id = :request"
 DONE = "SELECT count(*) FROM mx.sync_requests WHERE status = 'done'"
 
@@ -127,6 +127,7 @@ def deployment(
     deployment = Deployment(synthetic_mx, warehouse, dagster_environment(environment))
     yield deployment
     deployment.stop()
+    synthetic_mx.answers_truthfully()
     for (merchant_id,) in warehouse.rows("SELECT merchant_id FROM mx.mx_merchant_configs"):
         synthetic_mx.remove_merchant(merchant_id)
     with closing(psycopg2.connect(postgres.url())) as connection:

@@ -156,7 +156,7 @@ def test_c5_beside_a_thousand_pages_of_another_a_hundred_payments_begin_at_once(
 
     hundred()  # its children are warm now
     hundred()
-    alone = [hundred().took for _ in range(2)]
+    alone = [hundred() for _ in range(2)]
     deployment.ask(through="dagster", mode="full")
     until(
         lambda: deployment.warehouse.rows("SELECT FROM mx.payments WHERE merchant_id = :m", m=MERCHANT),
@@ -167,8 +167,9 @@ def test_c5_beside_a_thousand_pages_of_another_a_hundred_payments_begin_at_once(
         "SELECT FROM mx.sync_runs WHERE merchant_id = :m AND finished_at IS NULL", m=MERCHANT
     )
 
-    told = {"alone": [round(took, 2) for took in alone], "beside": [round(row.took, 2) for row in beside]}
+    told = {"alone": [round(row.took, 2) for row in alone], "beside": [round(row.took, 2) for row in beside]}
     record_property("told", f"C5 with a worker of two children: {told} s")
     assert is_still_reading, "the thousand pages were under way all the time"
-    assert sorted(row.waited for row in beside)[1] <= 0.5
-    assert sorted(row.took for row in beside)[1] <= 2 * max(alone)
+    # Half a second, or twice what it waits alone where other work keeps this machine busy.
+    assert sorted(row.waited for row in beside)[1] <= max(0.5, 2 * max(row.waited for row in alone))
+    assert sorted(row.took for row in beside)[1] <= 2 * max(row.took for row in alone)
