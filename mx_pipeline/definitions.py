@@ -10,12 +10,13 @@ from mx_pipeline.defs.resources import resources
 from mx_pipeline.defs.rounds import sync_round
 from mx_pipeline.defs.schedules import rounds
 from mx_pipeline.defs.sensors import merchant_partitions, sync_requests
+from mx_pipeline.defs.tidying import tidy_up, tidying
 
 defs = dg.Definitions(
     assets=[MX_PAYMENT, MX_INVOICE, merchant_sync],
     asset_checks=[no_anomaly],
-    jobs=[sync_merchant, sync_round, look_for_anomalies],
-    schedules=[rounds, every_day],
+    jobs=[sync_merchant, sync_round, look_for_anomalies, tidy_up],
+    schedules=[rounds, every_day, tidying],
     sensors=[merchant_partitions, sync_requests, merchants_are_fresh],
     resources=resources,
     executor=dg.in_process_executor,

@@ -1285,7 +1285,7 @@ CREATE TABLE mx.certificates (
     note            text,
     made_at         timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (merchant_id, certificate_id),
-    FOREIGN KEY (merchant_id, run_id) REFERENCES mx.sync_runs
+    FOREIGN KEY (merchant_id, run_id) REFERENCES mx.sync_runs ON DELETE CASCADE
 );
 CREATE INDEX certificates_newest_first ON mx.certificates (merchant_id, stream, made_at DESC);
 
@@ -2501,6 +2501,9 @@ GRANT INSERT (merchant_id, override_id, mx_payment_id, product_name, category, r
 GRANT UPDATE (decision, decided_by, decided_at, active_from, active_until) ON mx.category_suggestions TO mx_app;
 
 -- 12. The dictionary ----------------------------------------------------------------------------
+
+-- What was kept long enough is forgotten by the loader, of one merchant at a time; nobody may forget the audit log.
+GRANT DELETE ON mx.webhook_inbox, mx.api_usage, mx.certificates, mx.sync_runs, mx.sync_requests TO mx_loader;
 
 -- What each asset of the catalog shows of its columns is read from here.
 
