@@ -1,6 +1,6 @@
 """The four assets: one step brings every merchant of a run up to date, side by side."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import dagster as dg
@@ -142,13 +142,14 @@ def _shown(loader: Warehouse, report: SyncReport) -> dict[Phase, dict[str, int |
     return {
         phase: {
             "dagster/partition_row_count": counts[phase.value],
-            **({"preview": _table(rows)} if rows else {}),
+            **({"preview": as_table(rows)} if rows else {}),
         }
         for phase, rows in previews.items()
     }
 
 
-def _table(rows: list[Mapping[str, object]]) -> dg.TableMetadataValue:
+def as_table(rows: Sequence[Mapping[str, object]]) -> dg.TableMetadataValue:
+    """Rows as the catalog shows them: columns in the order in which they come."""
     names = list(dict.fromkeys(chain.from_iterable(rows)))
     return dg.MetadataValue.table(
         [dg.TableRecord(dict(row)) for row in rows],

@@ -36,6 +36,7 @@ def payment_truth(merchant: Merchant, payment: Payment) -> Truth:
         "id": payment.id,
         "amount": shown.get("amount", money(payment.amount)),
         "surchargeAmount": money(payment.surcharge or 0),
+        "tax": shown.get("tax", money(payment.tax or 0)),
         "created": shown.get("created", instant(payment.created)),
         "status": shown.get("status", status_of(payment, merchant.closed_through)),
         "type": payment.type,

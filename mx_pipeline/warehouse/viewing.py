@@ -109,7 +109,7 @@ def revenue(
 ) -> list[Row]:
     """Sales by the merchant's own days or months; `until` is not among them."""
     days = Range(since, until).parameters(zone)
-    found = tenant.run("viewing", f"revenue_by_{by}", zone=zone.key, **days)
+    found = tenant.run("viewing", f"revenue_by_{by}", **days)
     return [dict(row) for row in found.mappings()]
 
 

@@ -21,6 +21,7 @@ UPSTREAM = {
     "invoice_map": {"mx/payments", "mx_merchant/invoice"},
     "invoice_details": {"mx/invoice_map", "mx/payments", "mx_merchant/invoice"},
     "enriched_transactions": {"mx/payments", "mx/invoice_details", "mx/invoice_map"},
+    "clinic_figures": {"mx/enriched_transactions"},
 }
 DESCRIBED = (
     "payments",

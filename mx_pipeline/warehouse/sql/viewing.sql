@@ -57,30 +57,24 @@ RETURNING mx_invoice_id, data_sent_status, data_sent_at, data_sent_notes
 
 -- name: revenue_by_day
 -- Sales of the merchant's own days; what was given back is told beside them, not taken off.
-SELECT (transaction_date AT TIME ZONE :zone)::date AS day,
-       coalesce(sum(amount) FILTER (WHERE amount > 0 AND coalesce(transaction_type, '') <> 'Return'), 0) AS revenue,
-       count(*) FILTER (WHERE amount > 0 AND coalesce(transaction_type, '') <> 'Return') AS payments,
-       coalesce(sum(abs(amount)) FILTER (WHERE amount < 0 OR transaction_type = 'Return'), 0) AS refunded
-  FROM mx.transactions
+SELECT day, sum(gross) AS revenue, count(*) FILTER (WHERE kind = 'sale') AS payments, sum(refunded) AS refunded
+  FROM mx.payment_money
  WHERE merchant_id = :merchant_id
-   AND status IN ('Approved', 'Settled')
+   AND kind IN ('sale', 'refund')
    AND transaction_date >= :since
    AND transaction_date < :until
- GROUP BY 1
- ORDER BY 1
+ GROUP BY day
+ ORDER BY day
 
 -- name: revenue_by_month
-SELECT date_trunc('month', transaction_date AT TIME ZONE :zone)::date AS month,
-       coalesce(sum(amount) FILTER (WHERE amount > 0 AND coalesce(transaction_type, '') <> 'Return'), 0) AS revenue,
-       count(*) FILTER (WHERE amount > 0 AND coalesce(transaction_type, '') <> 'Return') AS payments,
-       coalesce(sum(abs(amount)) FILTER (WHERE amount < 0 OR transaction_type = 'Return'), 0) AS refunded
-  FROM mx.transactions
+SELECT month, sum(gross) AS revenue, count(*) FILTER (WHERE kind = 'sale') AS payments, sum(refunded) AS refunded
+  FROM mx.payment_money
  WHERE merchant_id = :merchant_id
-   AND status IN ('Approved', 'Settled')
+   AND kind IN ('sale', 'refund')
    AND transaction_date >= :since
    AND transaction_date < :until
- GROUP BY 1
- ORDER BY 1
+ GROUP BY month
+ ORDER BY month
 
 -- name: investors_revenue_by_month
 SELECT month, revenue, payments, average_ticket
