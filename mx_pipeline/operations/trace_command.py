@@ -49,13 +49,13 @@ def trace(
         say(line)
 
 
-def _having(settings: Settings, here: AtWork, payment_id: int, named: int | None) -> list[int]:
+def _having(settings: Settings, here: AtWork, payment_id: int, named: int | None) -> Sequence[int]:
     """The merchants, of all that the person sees or of the one named, that have such a payment."""
     from mx_pipeline.operations.at_work import only
     from mx_pipeline.operations.context import opened
     from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
     from mx_pipeline.warehouse.merchants import list_merchants, unknown
-    from mx_pipeline.warehouse.tracing import is_here
+    from mx_pipeline.warehouse.tracing import merchants_having
 
     if named is not None:
         here.require(SEES, named)
@@ -64,12 +64,8 @@ def _having(settings: Settings, here: AtWork, payment_id: int, named: int | None
     known = only(known, here.merchants(SEES))
     if named is not None and named not in known:
         raise unknown(named)
-    having: list[int] = []
-    for merchant_id in known if named is None else [named]:
-        with here.merchant(merchant_id) as tenant:
-            if is_here(tenant, payment_id):
-                having.append(merchant_id)
-    return having
+    with here.platform() as everyone:
+        return merchants_having(everyone, known if named is None else [named], payment_id)
 
 
 def _only_one(payment_id: int, named: int | None, having: Sequence[int]) -> int:

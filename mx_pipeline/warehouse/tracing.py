@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.connections import Session, Tenant
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -36,9 +36,9 @@ class Trace:
     """Each change of its category, oldest first."""
 
 
-def is_here(tenant: Tenant, payment_id: int) -> bool:
-    """Does this merchant have such a payment?"""
-    return bool(tenant.one("trace", "is_here", payment_id=payment_id)[0])
+def merchants_having(session: Session, merchants: Sequence[int], payment_id: int) -> Sequence[int]:
+    """Those of these merchants that have such a payment, as far as the person sees; in one look."""
+    return session.column("trace", "merchants_having", merchants=list(merchants), payment_id=payment_id)
 
 
 def trace(tenant: Tenant, payment_id: int) -> Trace:

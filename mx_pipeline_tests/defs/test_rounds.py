@@ -15,7 +15,7 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 
 from mx_pipeline.access import OPERATOR
 from mx_pipeline.definitions import defs
-from mx_pipeline.defs.checks import LOOKS
+from mx_pipeline.defs.checks import SPECS
 from mx_pipeline.defs.partitions import merchants
 from mx_pipeline.defs.resources import WarehouseResource
 from mx_pipeline.defs.rounds import OP, sync_round
@@ -97,20 +97,26 @@ def test_everyone_due_is_synced_in_one_round_and_nobody_is_due_after_it(clinics:
 
 
 def test_a_round_tells_the_checks_of_a_merchant_that_changed(clinics: Clinics) -> None:
-    partition = clinics.add()
+    partition, runs = clinics.add(), list[dg.ExecuteInProcessResult]()
 
-    for _ in range(2):
+    for new_payments in (0, 0, 2):
+        if new_payments:
+            clinics.mx.receives(ALFA, payments=new_payments)
         (request,) = planned(clinics)
-        goes_round(clinics, request)
+        runs.append(goes_round(clinics, request))
         clinics.warehouse.damage(AN_HOUR_AGO)
 
-    for key in LOOKS:
+    assert [run.success for run in runs] == [True] * 3
+    for key in [spec.key for spec in SPECS]:
         history = clinics.instance.event_log_storage.get_asset_check_execution_history(key, limit=9)
-        ((verdict,),) = [[one.event.dagster_event.asset_check_evaluation_data for one in history]]
+        assert [one.run_id for one in history] == [runs[2].run_id, runs[0].run_id], (
+            "the second brought nothing new"
+        )
+        verdict, _ = [one.event.dagster_event.asset_check_evaluation_data for one in history]
         assert verdict.passed
         assert verdict.partition == partition
     made = clinics.instance.fetch_materializations(dg.AssetKey(["mx", "payments"]), limit=9).records
-    brief, whole = [one.asset_materialization.metadata for one in made]
+    _, brief, whole = [one.asset_materialization.metadata for one in made]
     assert whole.keys() - brief.keys() == {"preview", "dagster/partition_row_count"}
 
 

@@ -64,7 +64,7 @@ WITH page AS MATERIALIZED (
            changed_at = now()
      WHERE stored.observed_at <= excluded.observed_at
        AND (stored.list_hash IS DISTINCT FROM excluded.list_hash OR stored.vanished_at IS NOT NULL)
-    RETURNING stored.mx_invoice_id, stored.invoice_number, (xmax = 0) AS is_new
+    RETURNING stored.mx_invoice_id, stored.invoice_number, (stored.first_seen_at = now()) AS is_new
 ), mapped AS (
     INSERT INTO mx.invoice_map (merchant_id, invoice_number, mx_invoice_id)
     SELECT :merchant_id, invoice_number, mx_invoice_id

@@ -512,10 +512,13 @@ WITH scope AS MATERIALIZED (
            (excluded.has_invoice, excluded.mx_invoice_id, excluded.link_basis, excluded.unlinked_reason,
             excluded.product_name, excluded.product_category, excluded.category_source, excluded.category_rule_id,
             excluded.category_confidence, excluded.category_decided_by, excluded.category_decided_at)
-    RETURNING (xmax = 0) AS is_new
+    RETURNING stored.mx_payment_id
 )
-SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
+-- The table is seen as it was before this statement.
+SELECT count(*) FILTER (WHERE before.mx_payment_id IS NULL) AS inserted, count(before.mx_payment_id) AS updated
   FROM merged
+  LEFT JOIN mx.enriched_transactions AS before
+    ON before.merchant_id = :merchant_id AND before.mx_payment_id = merged.mx_payment_id
 
 -- name: compare_derived
 -- What deriving would change, by category before and after; the examples name payments and products, no person.

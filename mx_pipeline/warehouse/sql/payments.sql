@@ -51,7 +51,7 @@ WITH page AS MATERIALIZED (
            changed_at = now()
      WHERE stored.observed_at <= excluded.observed_at
        AND (stored.list_hash IS DISTINCT FROM excluded.list_hash OR stored.vanished_at IS NOT NULL)
-    RETURNING stored.mx_payment_id, (xmax = 0) AS is_new
+    RETURNING stored.mx_payment_id, (stored.first_seen_at = now()) AS is_new
 ), people AS (
     INSERT INTO mx.payment_people AS stored (merchant_id, mx_payment_id, customer_name, customer_code)
     SELECT :merchant_id, page.id, page."customerName", page."customerCode"
@@ -109,7 +109,7 @@ WITH page AS MATERIALIZED (
            changed_at = now()
      WHERE stored.observed_at <= excluded.observed_at
        AND (stored.detail_observed_at IS NULL OR stored.detail_hash IS DISTINCT FROM excluded.detail_hash)
-    RETURNING stored.mx_payment_id, (xmax = 0) AS is_new
+    RETURNING stored.mx_payment_id, (stored.first_seen_at = now()) AS is_new
 ), people AS (
     INSERT INTO mx.payment_people AS stored (merchant_id, mx_payment_id, customer_name, customer_code)
     SELECT :merchant_id, page.id, page."customerName", page."customerCode"

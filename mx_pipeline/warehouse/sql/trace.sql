@@ -1,10 +1,6 @@
--- name: is_here
--- Is this payment stored for the merchant, or held in quarantine?
-SELECT EXISTS (SELECT FROM mx.payments WHERE merchant_id = :merchant_id AND mx_payment_id = :payment_id)
-    OR EXISTS (SELECT FROM mx.quarantine
-                WHERE merchant_id = :merchant_id
-                  AND stream IN ('payments', 'payment_details')
-                  AND mx_id = :payment_id)
+-- name: merchants_having
+-- At which of these merchants is this payment stored, or held in quarantine?
+SELECT mx.merchants_having(:payment_id, CAST(:merchants AS bigint[]))
 
 -- name: payment
 -- The payment as it stands, and what was derived for it (all empty where nothing was yet); no person, and of its

@@ -1,0 +1,46 @@
+"""
+Draws how cost grows: `python -m mx_pipeline_tests.bench.scale_plot BENCH.json docs/scale.png`, from what
+`python -m mx_pipeline_tests.bench --only merchants --json BENCH.json` has measured.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+
+LINES = {
+    "registered and verified": "register and verify",
+    "a round, nothing changed": "a round, nothing changed",
+    "a round, 1 % changed": "a round, 1 % changed",
+    "first tick of the partitions": "partitions: first tick",
+    "status --json": "status --json",
+    "trace without --merchant": "trace without --merchant",
+}
+INCHES, DOTS = (7.2, 4.2), 110
+
+
+def main() -> None:
+    measured, picture = sys.argv[1:]
+    figures: list[dict[str, Any]] = json.loads(Path(measured).read_text(encoding="utf-8"))["figures"]
+    drawing, axes = plt.subplots(figsize=INCHES, layout="constrained")
+    for what, label in LINES.items():
+        points = sorted(
+            (one["beside"]["merchants"], one["value"]) for one in figures if one["what"].endswith(f": {what}")
+        )
+        axes.plot(*zip(*points, strict=True), marker="o", label=label)
+    axes.set(xscale="log", yscale="log", xlabel="merchants", ylabel="seconds")
+    axes.grid(visible=True, which="major", alpha=0.3)
+    axes.legend(fontsize="small")
+    drawing.savefig(picture, dpi=DOTS)
+
+
+if __name__ == "__main__":
+    main()
