@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from mx_pipeline.defs.alerts import failed_runs
 from mx_pipeline.defs.anomalies import every_day, look_for_anomalies, no_anomaly
 from mx_pipeline.defs.assets import MX_INVOICE, MX_PAYMENT, merchant_sync
 from mx_pipeline.defs.figures import draw_clinic_figures
@@ -18,7 +19,7 @@ defs = dg.Definitions(
     asset_checks=[no_anomaly],
     jobs=[sync_merchant, sync_round, look_for_anomalies, tidy_up],
     schedules=[rounds, every_day, tidying],
-    sensors=[merchant_partitions, sync_requests, merchants_are_fresh],
+    sensors=[merchant_partitions, sync_requests, merchants_are_fresh, failed_runs],
     resources=resources,
     executor=dg.in_process_executor,
 )

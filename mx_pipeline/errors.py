@@ -36,6 +36,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x BadInput                 what was asked cannot be done as asked; the message says what to type
   x BadSettings              an environment variable is missing or wrong
   x SealBroken               a sealed secret does not open with these keys for this merchant
+  x AlertFailed              an alert did not get through to whoever should be told
   x LocalFailed              a part that this machine runs for us did not start
 """
 
@@ -269,3 +270,9 @@ class LocalFailed(MxPipelineError):
     """A part that this machine runs for us (Postgres, Dagster, the synthetic MX) did not start."""
 
     code = "local_failed"
+
+
+class AlertFailed(MxPipelineError):
+    """An alert did not get through to whoever should be told; the next look tries again."""
+
+    code = "alert_failed"

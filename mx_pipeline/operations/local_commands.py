@@ -23,9 +23,15 @@ def worker(
     children: Annotated[
         int, typer.Option(help="How many processes; each runs one sync at a time.", min=1, max=64)
     ] = 4,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Serve figures for Prometheus on 127.0.0.1 here.", min=1, max=65535, show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Answer sync requests within a fraction of a second, until SIGTERM or Ctrl-C."""
-    raise typer.Exit(worker_room().run_worker(children))
+    raise typer.Exit(worker_room().run_worker(children, metrics_port=metrics_port))
 
 
 def demo() -> None:

@@ -16,6 +16,8 @@ from types import FrameType
 
 from mx_pipeline.local.children import end_with_the_parent
 from mx_pipeline.local.dagster_parts import dagster_environment
+from mx_pipeline.seeing.channels import channel_of
+from mx_pipeline.seeing.serving_metrics import metrics_served
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.logins import logins_of
 from mx_pipeline.worker.unanswered import unanswered_noticed
@@ -117,12 +119,13 @@ class Supervisor:
                 process.wait()
 
 
-def run_worker(children: int = CHILDREN) -> int:
+def run_worker(children: int = CHILDREN, *, metrics_port: int | None = None) -> int:
     """What `mx-pipeline worker` does. Raises BadSettings before anything is started."""
     settings = Settings.from_environment()
     logins_of(settings)
     settings.dagster_storage_url()
-    with unanswered_noticed(settings):
+    channel_of()
+    with unanswered_noticed(settings), metrics_served(settings, metrics_port):
         return Supervisor.of(dagster_environment(os.environ), children).run()
 
 

@@ -1,4 +1,4 @@
-"""Looks, beside the children and however busy they are, for requests that nobody answers in time, and says so."""
+"""Looks, beside the children and however busy they are, for what a person has to act on, and says so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 
 from mx_pipeline.errors import MxPipelineError
+from mx_pipeline.seeing.alerting import tell_troubles
+from mx_pipeline.seeing.channels import channel_of
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.dispatching import notice_unanswered
@@ -31,11 +33,14 @@ def unanswered_noticed(settings: Settings) -> Generator[None]:
 
 
 def _look(settings: Settings, ended: threading.Event) -> None:
+    channel = channel_of()
     with closing(Warehouse(logins_of(settings), DISPATCHER_ROLE)) as dispatcher:
         while not ended.wait(LOOK_SECONDS):
             try:
                 with dispatcher.everyone() as session:
                     alerts = notice_unanswered(session)
+                if channel is not None:
+                    tell_troubles(dispatcher, channel)
             except MxPipelineError as error:
                 logger.warning("nobody can see what waits: %s", error)
                 continue

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from mx_pipeline.errors import WarehouseError, WarehouseUnavailable
 from mx_pipeline.operations.web.documenting import PROBLEMS
 from mx_pipeline.operations.web.office import Office, office_of
+from mx_pipeline.seeing.exposition import exposition
 
 router = APIRouter(tags=["health"])
 READY_SECONDS = 3.0
@@ -26,12 +27,11 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", summary="Can it work?", responses={503: PROBLEMS[503]})
 async def readyz(request: Request) -> dict[str, str]:
     """Asks the database something; red where that does not answer within 3 s."""
-    state = request.app.state
-    if not hasattr(state, "probes"):
-        state.probes = CapacityLimiter(PROBES)
     with move_on_after(READY_SECONDS):
         try:
-            await to_thread.run_sync(_ask, office_of(request), limiter=state.probes, abandon_on_cancel=True)
+            await to_thread.run_sync(
+                _ask, office_of(request), limiter=_probes(request), abandon_on_cancel=True
+            )
         except WarehouseError as error:
             raise WarehouseUnavailable(str(error)) from None
         return {"status": "ready"}
@@ -40,10 +40,21 @@ async def readyz(request: Request) -> dict[str, str]:
 
 @router.get("/metrics", summary="What it did, for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
-    """Counts by route and outcome; nothing of a person or a merchant."""
-    state = request.app.state
+    """Counts by route and outcome; to whoever shows MX_METRICS_TOKEN the figures of the warehouse, too."""
+    state, office = request.app.state, office_of(request)
     text = state.meters.as_text(streams=state.watchers.open.total())
+    if office.web.metrics.admits(request.headers.get("Authorization")):
+        text += await to_thread.run_sync(
+            exposition, office.dispatcher, office.web.metrics, limiter=_probes(request)
+        )
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def _probes(request: Request) -> CapacityLimiter:
+    state = request.app.state
+    if not hasattr(state, "probes"):
+        state.probes = CapacityLimiter(PROBES)
+    return state.probes
 
 
 def _ask(office: Office) -> None:

@@ -10,7 +10,7 @@ from mx_pipeline.operations.web.pace import Pace
 from mx_pipeline.operations.web.web_settings import WebSettings
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.connections import Warehouse
-from mx_pipeline.warehouse.logins import APP_ROLE, logins_of
+from mx_pipeline.warehouse.logins import APP_ROLE, DISPATCHER_ROLE, logins_of
 
 STRANGERS_PER_MINUTE = 30
 """Tries of one address that did not say who it is: a secret has 256 bits, so this only saves work."""
@@ -26,6 +26,8 @@ class Office:
     """For people and their programs; at most 16 connections. Webhooks have their own."""
     callers: Pace = field(repr=False)
     strangers: Pace = field(repr=False)
+    dispatcher: Warehouse = field(repr=False)
+    """For the figures of all merchants alone."""
 
     @classmethod
     def of(cls, settings: Settings, web: WebSettings) -> Office:
@@ -36,11 +38,13 @@ class Office:
             Warehouse(logins_of(settings), APP_ROLE, patience_seconds=0),
             Pace(per_minute=web.calls_per_minute, at_once=web.calls_per_minute),
             Pace(per_minute=STRANGERS_PER_MINUTE, at_once=STRANGERS_PER_MINUTE),
+            Warehouse(logins_of(settings), DISPATCHER_ROLE, patience_seconds=0),
         )
 
     def close(self) -> None:
         """Give the database connections back."""
         self.app.close()
+        self.dispatcher.close()
 
 
 def office_of(connection: HTTPConnection) -> Office:

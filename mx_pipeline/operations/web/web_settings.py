@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mx_pipeline.errors import BadSettings
+from mx_pipeline.seeing.exposition import MetricsSettings
 
 CALLS_PER_MINUTE = 300
 """Of one person; a page that watches a sync needs about one a second."""
@@ -25,6 +26,7 @@ class WebSettings:
     client_secret: str | None = field(default=None, repr=False)
     """Of this installation at the issuer, where that asks for one."""
     calls_per_minute: int = CALLS_PER_MINUTE
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> WebSettings:
@@ -37,6 +39,7 @@ class WebSettings:
             embed_origins=tuple(_origin(one.strip(), "MX_EMBED_ORIGINS") for one in origins if one.strip()),
             client_secret=env.get("MX_OIDC_CLIENT_SECRET") or None,
             calls_per_minute=_calls_per_minute(env.get("MX_HTTP_CALLS_PER_MINUTE")),
+            metrics=MetricsSettings.from_environment(env),
         )
 
     @property

@@ -35,8 +35,27 @@ def test_meters_count_by_route_and_tell_nothing_of_anybody(web: Web, clinic: Cli
 
     text = requests.get(f"{web.url}/metrics", timeout=SECONDS).text
 
+    assert "mx_merchants_active" not in text
     assert 'mx_http_calls_total{method="GET",route="/api/transactions",status="200"} 1' in text
     assert 'route="other",status="404"' in text
     assert str(MERCHANT) not in text
     assert token not in text
     assert "@clinic" not in text
+
+
+def test_figures_of_all_merchants_are_for_whoever_shows_the_token(served: Serve, clinic: Clinic) -> None:
+    clinic()
+    web = served(MX_METRICS_TOKEN="a-token-of-prometheus")
+
+    shown, wrong, none = (
+        requests.get(f"{web.url}/metrics", timeout=SECONDS, headers=headers).text
+        for headers in (
+            {"Authorization": "Bearer a-token-of-prometheus"},
+            {"Authorization": "Bearer another"},
+            {},
+        )
+    )
+
+    assert "mx_merchants_active 1" in shown
+    assert str(MERCHANT) not in shown
+    assert "mx_merchants_active" not in wrong + none

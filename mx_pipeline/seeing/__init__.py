@@ -1,0 +1,1 @@
+"""What operators see without asking: figures for Prometheus, and alerts."""
