@@ -26,6 +26,7 @@ from mx_pipeline.operations import (
     serve_command,
     sql_login_commands,
     status_command,
+    suggestion_commands,
     sync_command,
     token_commands,
     trace_command,
@@ -59,6 +60,7 @@ app.add_typer(webhook_commands.app, name="webhooks")
 categories = category_commands.app
 categories.command("try")(rule_commands.try_out)
 categories.add_typer(rule_commands.app, name="rules")
+suggestion_commands.add_to(categories)
 app.add_typer(categories, name="categories")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(key_commands.app, name="keys")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 from mx_pipeline import settings as words
 from mx_pipeline.operations.at_work import at_work
@@ -14,6 +16,10 @@ from mx_pipeline.warehouse.deriving import Change, Trial, compare_derived, deriv
 from mx_pipeline.warehouse.loading import Merged
 from mx_pipeline.warehouse.logins import LOADER_ROLE
 from mx_pipeline.warehouse.merchants import get_merchant
+
+if TYPE_CHECKING:
+    from mx_pipeline.suggesting.merchant_model import Trained
+    from mx_pipeline.warehouse.suggestions import Kept
 
 
 @contextmanager
@@ -41,13 +47,32 @@ def edited(merchant: str, permission: str, edit: Callable[[Tenant, str], object]
         return derive_again(loader, merchant_id)
 
 
-def tried(merchant: str, permission: str, trial: Callable[[Tenant], Trial]) -> list[Change]:
-    """What it would change; nothing is written. The same errors."""
+def tried(
+    merchant: str, permission: str, trial: Callable[[Tenant], Trial], *, with_model: bool = False
+) -> list[Change]:
+    """What it would change, with a model as it would be now if asked for; nothing is written. The same errors."""
     merchant_id = words.merchant_id(merchant)
     with settings_in_force() as settings, at_work(settings) as here, opened(settings, LOADER_ROLE) as loader:
         here.require(permission, merchant_id)
         with here.merchant(merchant_id) as tenant:
             get_merchant(tenant)
             tried = trial(tenant)
+        if with_model:
+            from mx_pipeline.suggesting.merchant_model import learn
+
+            said = [asdict(one) for one in learn(loader, merchant_id).applied]
+            tried = replace(tried, suggestions=said)
         with loader.merchant(merchant_id, opening=SNAPSHOT) as tenant:
             return list(compare_derived(tenant, tried))
+
+
+def trained(merchant: str, permission: str) -> tuple[Trained, Kept, Merged]:
+    """Learn anew, keep what the model says, derive the merchant again. The same errors."""
+    from mx_pipeline.suggesting.merchant_model import train
+
+    merchant_id = words.merchant_id(merchant)
+    with settings_in_force() as settings, at_work(settings) as here, opened(settings, LOADER_ROLE) as loader:
+        here.require(permission, merchant_id)
+        with here.merchant(merchant_id) as tenant:
+            get_merchant(tenant)
+        return train(loader, merchant_id, actor=here.person.actor)

@@ -119,11 +119,14 @@ def try_out(
         list[int] | None,
         typer.Option(metavar="RULE", help="Leave this rule out, once or more.", show_default=False),
     ] = None,
+    model: Annotated[
+        bool, typer.Option("--model", help="With what a model says, as categories train would make it now.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a rule would change in all of history, or leaving rules out; nothing is written.
+    """Show what a rule or a model would change in all of history, or leaving rules out; nothing is written.
 
-    The same options then make it hold: categories rules add.
+    The same options then make it hold: categories rules add; of a model: categories train.
     """
     from mx_pipeline.operations.category_tables import changes_table, plain
     from mx_pipeline.operations.editing_categories import tried
@@ -131,8 +134,10 @@ def try_out(
     from mx_pipeline.warehouse.deriving import Trial
 
     asked = (category, contains, starts_with, regex, min_price, max_price, from_, until)
-    if not without and not any(asked):
-        raise BadInput("say what to try: a rule such as --contains kit --category Kits, or --without RULE")
+    if not without and not any(asked) and not model:
+        raise BadInput(
+            "say what to try: a rule such as --contains kit --category Kits, or --without RULE, or --model"
+        )
     rule = _rule(*asked, priority) if any(asked) else None
 
     def trial(tenant: Tenant) -> Trial:
@@ -140,14 +145,13 @@ def try_out(
             check_rule(tenant, rule)
         return Trial([] if rule is None else [rule.as_trial()], without or ())
 
-    changes = tried(merchant, READ, trial)
+    changes = tried(merchant, READ, trial, with_model=model)
     if as_json:
         say_json({"changes": [plain(change) for change in changes]})
     elif changes:
         say_table(changes_table(changes))
-        say(
-            "nothing was written; to make it hold, give the same options to: mx-pipeline categories rules add"
-        )
+        holds = "mx-pipeline categories train" if model else "mx-pipeline categories rules add"
+        say(f"nothing was written; to make it hold, use: {holds}")
     else:
         say("it would change nothing")
 

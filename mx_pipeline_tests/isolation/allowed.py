@@ -70,6 +70,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     },
     ("a function with its owner's rights", "mx.receive_webhooks(jsonb)"):
         "whose key is in the address that MX rings at; keeps what it names there, and tells which keys are good",
+    ("a function with its owner's rights", "mx.shared_products()"):
+        "what three merchants or more call by the same category: category and buckets, no name, no hash, no merchant",
     ("a function with its owner's rights", "mx.count_webhook_strangers(bigint)"): "counts, and tells nothing",
     ("a function with its owner's rights", "mx.enter(text,text)"):
         "decides what the person may read, who does not see the rows that decide it",

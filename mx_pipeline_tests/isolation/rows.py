@@ -38,11 +38,13 @@ VALUES: dict[str, str] = {
     "date": "'2026-03-01'",
     "timestamp with time zone": "'2026-03-01 12:00Z'",
     "bigint[]": "'{}'",
+    "integer[]": "'{}'",
     "text[]": "'{}'",
 }
 BY_HAND: dict[tuple[str, str], str] = {
     ("audit_log", "actor"): "'process:test'",
     ("category_overrides", "product_name"): "'x'",
+    ("category_shares", "name_hash"): "sha256('')",
     ("category_rules", "pattern"): "'x'",
     ("invitations", "email"): "'a@b.invalid'",
     ("invitations", "secret_hash"): "sha256('')",

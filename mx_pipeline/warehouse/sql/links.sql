@@ -332,14 +332,15 @@ WITH scope AS MATERIALIZED (
                                 ELSE true END) AS named
      GROUP BY named.product_name
 ), suggestion AS (
-    SELECT own.product_name, own.category, own.confidence, own.active_from, own.active_until,
+    SELECT own.product_name, own.category, CASE WHEN own.model_category IS NULL THEN own.confidence END AS confidence,
+           own.active_from, own.active_until,
            coalesce(own.decided_by, own.model) AS decided_by, coalesce(own.decided_at, own.suggested_at) AS decided_at
       FROM mx.category_suggestions AS own
       LEFT JOIN mx.category_books AS book ON book.merchant_id = :merchant_id
      WHERE own.merchant_id = :merchant_id
        AND (own.decision = 'accepted'
-            OR own.decision IS NULL AND own.confidence >= coalesce(book.apply_from, 0.9))
-       AND CAST(:trial AS jsonb) -> 'suggestions' IS NULL
+            OR own.decision IS NULL AND own.confidence >= coalesce(book.apply_from, 0.9)
+               AND CAST(:trial AS jsonb) -> 'suggestions' IS NULL)
      UNION ALL
     SELECT tried.product_name, tried.category, tried.confidence, NULL, NULL, 'trial', NULL
       FROM jsonb_to_recordset(CAST(:trial AS jsonb) -> 'suggestions')
