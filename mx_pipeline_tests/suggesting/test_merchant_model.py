@@ -154,7 +154,7 @@ def test_a_newcomer_is_told_what_three_others_agree_on_and_a_name_of_fewer_chang
 ) -> None:
     (sema, *_) = shop.sells(*UNNAMED)
     shop.syncs("full")
-    warehouse, shelf = shop.clinic.warehouse, a_shelf(50)
+    warehouse, shelf = shop.clinic.warehouse, a_shelf(90)
     for merchant_id in OTHERS:
         warehouse.has_merchant(merchant_id)
         _knows(warehouse, merchant_id, shelf)
