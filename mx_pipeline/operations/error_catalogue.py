@@ -40,6 +40,7 @@ class Entry:
 
 CATALOGUE: Mapping[str, Entry] = {
     "access_denied": Entry(CALLER, "ask an admin of the clinic for the role that the message names", DENIED),
+    "alert_failed": Entry(OPERATOR, "see whether MX_ALERT_URL or the mail server answers; it is tried again", SETUP),
     "bad_input": Entry(CALLER, "type what the message says", DENIED),
     "bad_settings": Entry(OPERATOR, "set the variable that the message names", SETUP),
     "db_slow": Entry(OPERATOR, "none where it passed; else look for what keeps Postgres busy", POSTGRES),
