@@ -20,7 +20,7 @@ QUICK = CallLimits(
     backoff_cap_seconds=0.05,
     connect_timeout_seconds=1,
     recheck_seconds=0.05,
-    outage_patience_seconds=0.3,
+    outage_patience_seconds=0.8,
     cool_down_seconds=0.02,
     cool_down_cap_seconds=0.1,
 )

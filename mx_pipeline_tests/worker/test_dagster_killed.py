@@ -15,6 +15,8 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.worker.conftest import Deployment, until
 
 OTHER = MERCHANT + 1
+NOT_DUE = "UPDATE mx.mx_merchant_configs SET created_at = now() + interval '1 hour'"
+"""The clock leaves them alone: who asks here is to be the only one."""
 CLAIMED = "SELECT claimed_by FROM mx.sync_requests WHERE request_id = :r AND status = 'claimed'"
 
 
@@ -25,6 +27,7 @@ def test_p13_kill_9_of_code_server_daemon_and_webserver_leaves_those_who_ask_alo
     for merchant in (MERCHANT, OTHER):
         deployment.add(merchant, payments=300)
         deployment.mx.behaves(merchant, latency_ms=300, payment_page_cap=10)
+    deployment.warehouse.damage(NOT_DUE)
     with Children(tmp_path / "logs", deployment.environment) as dagster:
         start_dagster(dagster, tmp_path, ui=listening())
         launched = deployment.ask(MERCHANT)
