@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.operations.web.conftest import SECONDS, Web
 
 Clinic = Callable[..., int]
@@ -33,7 +34,7 @@ def browser(web: Web, clinic: Clinic) -> Browser:
     return Browser(web, web.token())
 
 
-def test_a_token_opens_a_session_in_a_cookie_that_no_script_reads(browser: Browser, web: Web) -> None:
+def test_s26_a_token_opens_a_session_in_a_cookie_that_no_script_reads(browser: Browser, web: Web) -> None:
     cookie = browser.answer.headers["Set-Cookie"]
 
     assert browser.answer.status_code == 200
@@ -88,10 +89,51 @@ def test_s15_a_session_ends_when_it_is_idle_too_old_or_its_token_or_account_ende
     assert not browser.is_in()
 
 
-def test_an_address_that_guesses_is_slowed_down_and_told_for_how_long(web: Web) -> None:
+def test_s26_an_address_that_guesses_is_slowed_down_and_told_for_how_long(web: Web) -> None:
     answers = [web.call("POST", "/signin", json={"token": f"mxp_{n}"}) for n in range(32)]
 
     assert [answer.status_code for answer in answers].count(401) == 30
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["Retry-After"]) >= 1
     assert answers[-1].json()["code"] == "too_many_requests"
+
+
+@pytest.mark.parametrize("origin", [None, "https://evil.example", "null"])
+def test_s26_a_sync_is_started_by_a_page_of_ours_and_by_no_other(
+    browser: Browser, web: Web, origin: str | None
+) -> None:
+    def start(**headers: str) -> requests.Response:
+        where, asked = f"{web.url}/api/sync/manual", {"merchantId": MERCHANT}
+        return browser.client.post(where, json=asked, headers=headers, timeout=SECONDS)
+
+    refused = start(**({} if origin is None else {"Origin": origin}))
+
+    assert refused.status_code == 403
+    assert web.warehouse.rows("SELECT * FROM mx.sync_requests") == []
+    assert start(Origin=web.url).status_code == 202
+
+
+def test_s26_a_session_that_somebody_planted_before_is_not_the_one_that_signing_in_opens(
+    web: Web, clinic: Clinic
+) -> None:
+    clinic()
+    planted = Browser(web, web.token("viewer")).client.cookies.get("mx_session")
+
+    answer = web.call(
+        "POST",
+        "/signin",
+        json={"token": web.token()},
+        headers={"Cookie": f"mx_session={planted}", "Origin": web.url},
+    )
+
+    opened = answer.headers["Set-Cookie"].split(";")[0].removeprefix("mx_session=")
+    assert answer.status_code == 200
+    assert opened != planted
+    asked = {"merchantId": MERCHANT}
+    by_the_planted, by_the_opened = (
+        web.call(
+            "POST", "/api/sync/manual", json=asked, headers={"Cookie": f"mx_session={one}", "Origin": web.url}
+        )
+        for one in (planted, opened)
+    )
+    assert (by_the_planted.status_code, by_the_opened.status_code) == (403, 202)  # still the viewer's
