@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mx_pipeline.access import OPERATOR
 from mx_pipeline.local.demo_merchants import DEMO_MERCHANTS
+from mx_pipeline.warehouse.catalog import newest_transactions
 from mx_pipeline.warehouse.connections import Warehouse
 
 ROWS_SHOWN = 5
@@ -80,7 +81,7 @@ def _verdict(certificates: Any) -> str:
 def _print_rows(console: Console, app: Warehouse) -> None:
     table = Table(title="Five enriched transactions of the first", title_justify="left")
     with app.merchant(DEMO_MERCHANTS[0].merchant_id, person=OPERATOR) as tenant:
-        rows = tenant.run("checks", "preview", most=ROWS_SHOWN).mappings().all()
+        rows = newest_transactions(tenant, most=ROWS_SHOWN)
     for heading in PREVIEW.values():
         table.add_column(heading, no_wrap=True)
     for row in rows:

@@ -23,5 +23,10 @@ def preview(tenant: Tenant, asset: str) -> Sequence[Mapping[str, Cell]]:
     return [{name: _cell(value) for name, value in row.items()} for row in rows]
 
 
+def newest_transactions(tenant: Tenant, *, most: int) -> Sequence[Mapping[str, object]]:
+    """The newest of the view that people query; no name and no reference."""
+    return [dict(row) for row in tenant.run("catalog", "newest_transactions", most=most).mappings()]
+
+
 def _cell(value: object) -> Cell:
     return value if value is None or isinstance(value, bool | int) else str(value)

@@ -99,7 +99,7 @@ def test_s11_every_statement_that_is_sent_by_name_is_there_and_every_one_that_is
     )
     sent = {
         (call.args[-2].value, call.args[-1].value)
-        for path in _sources()
+        for path in sorted(ROOT.rglob("*.py"))
         for call in _calls(ast.parse(path.read_text(encoding="utf-8")))
         if _name_of(call) in SENT_BY_NAME
         and len(call.args) == 2

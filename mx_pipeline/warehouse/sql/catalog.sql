@@ -41,3 +41,12 @@ SELECT enriched.mx_payment_id, payment.created, payment.amount, payment.status, 
  WHERE payment.merchant_id = :merchant_id
  ORDER BY payment.created DESC, payment.mx_payment_id DESC
  LIMIT :most
+
+-- name: newest_transactions
+-- As whoever queries the view sees them, but for names, references and anything that a person wrote.
+SELECT mx_payment_id, transaction_date, amount, status, source, transaction_type, mx_invoice_number, link_basis,
+       product_name, product_category
+  FROM mx.transactions
+ WHERE merchant_id = :merchant_id
+ ORDER BY transaction_date DESC, mx_payment_id DESC
+ LIMIT :most
