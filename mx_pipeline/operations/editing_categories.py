@@ -8,8 +8,9 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from mx_pipeline import settings as words
-from mx_pipeline.operations.at_work import at_work
+from mx_pipeline.operations.at_work import AtWork, at_work
 from mx_pipeline.operations.context import opened, settings_in_force
+from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.audit import Action, record
 from mx_pipeline.warehouse.connections import SNAPSHOT, Tenant
 from mx_pipeline.warehouse.deriving import Change, Trial, compare_derived, derive_again
@@ -36,10 +37,31 @@ def looking(merchant: str, permission: str, *, records: Action | None = None) ->
 
 
 def edited(merchant: str, permission: str, edit: Callable[[Tenant, str], object] | None) -> Merged:
-    """Do it, commit it, derive the merchant again: what came out otherwise. The same errors."""
+    """Whoever is at the keyboard edits: what came out otherwise. The same errors."""
     merchant_id = words.merchant_id(merchant)
-    with settings_in_force() as settings, at_work(settings) as here, opened(settings, LOADER_ROLE) as loader:
-        here.require(permission, merchant_id)
+    with settings_in_force() as settings, at_work(settings) as here:
+        return edit_as(here, settings, merchant_id, permission, edit)
+
+
+def tried(
+    merchant: str, permission: str, trial: Callable[[Tenant], Trial], *, with_model: bool = False
+) -> list[Change]:
+    """Whoever is at the keyboard tries, with a model as it would be now if asked for. The same errors."""
+    merchant_id = words.merchant_id(merchant)
+    with settings_in_force() as settings, at_work(settings) as here:
+        return try_as(here, settings, merchant_id, permission, trial, with_model=with_model)
+
+
+def edit_as(
+    here: AtWork,
+    settings: Settings,
+    merchant_id: int,
+    permission: str,
+    edit: Callable[[Tenant, str], object] | None,
+) -> Merged:
+    """Do it, commit it, derive the merchant again. Raises AccessDenied, recorded; BadInput, UnknownMerchant."""
+    here.require(permission, merchant_id)
+    with opened(settings, LOADER_ROLE) as loader:
         with here.merchant(merchant_id) as tenant:
             get_merchant(tenant)
             if edit is not None:
@@ -47,13 +69,18 @@ def edited(merchant: str, permission: str, edit: Callable[[Tenant, str], object]
         return derive_again(loader, merchant_id)
 
 
-def tried(
-    merchant: str, permission: str, trial: Callable[[Tenant], Trial], *, with_model: bool = False
+def try_as(
+    here: AtWork,
+    settings: Settings,
+    merchant_id: int,
+    permission: str,
+    trial: Callable[[Tenant], Trial],
+    *,
+    with_model: bool = False,
 ) -> list[Change]:
-    """What it would change, with a model as it would be now if asked for; nothing is written. The same errors."""
-    merchant_id = words.merchant_id(merchant)
-    with settings_in_force() as settings, at_work(settings) as here, opened(settings, LOADER_ROLE) as loader:
-        here.require(permission, merchant_id)
+    """What it would change; nothing is written. The same errors."""
+    here.require(permission, merchant_id)
+    with opened(settings, LOADER_ROLE) as loader:
         with here.merchant(merchant_id) as tenant:
             get_merchant(tenant)
             tried = trial(tenant)

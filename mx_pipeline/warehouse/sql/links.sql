@@ -537,7 +537,7 @@ SELECT count(*) FILTER (WHERE before.mx_payment_id IS NULL) AS inserted, count(b
            IS DISTINCT FROM (before.product_category, before.category_source)
 )
 SELECT category_before, source_before, category, source, count(*) AS payments, sum(amount)::numeric AS amount,
-       (array_agg(DISTINCT product_name))[\:5] AS products,
+       coalesce((array_agg(DISTINCT product_name) FILTER (WHERE product_name IS NOT NULL))[\:5], '{}') AS products,
        (array_agg(mx_payment_id ORDER BY mx_payment_id DESC))[\:5] AS newest
   FROM change
  GROUP BY category_before, source_before, category, source

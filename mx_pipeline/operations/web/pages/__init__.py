@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from mx_pipeline.operations.web.pages import (
+    categories_page,
     invitations_page,
     invoices_page,
     my_clinics,
@@ -25,6 +26,7 @@ for _page in (
     watch_page,
     transactions_page,
     invoices_page,
+    categories_page,
     reports_page,
     invitations_page,
 ):

@@ -20,6 +20,7 @@ SEE_NAMES = "names.view"
 SYNC = "sync.manual"
 EMERGENCY = "sync.emergency"
 INVITE = "users.invite"
+EDIT_CATEGORIES = "transactions.view"
 DATA_SENT = SAY_DATA_SENT
 
 PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
@@ -27,6 +28,7 @@ PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
         "sync": ("Sync", (SEE_TRANSACTIONS, SEE_INVOICES)),
         "transactions": ("Transactions", (SEE_TRANSACTIONS,)),
         "invoices": ("Invoices", (SEE_INVOICES,)),
+        "categories": ("Categories", (SEE_TRANSACTIONS,)),
         "reports": ("Reports", SEE_FIGURES),
         "invitations": ("People", (INVITE,)),
     }

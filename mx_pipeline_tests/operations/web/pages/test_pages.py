@@ -18,6 +18,7 @@ OPENS = {
     "sync": {"tenant_owner", "tenant_admin", "clinic_staff", "nurse", "viewer"},
     "transactions": {"tenant_owner", "tenant_admin", "clinic_staff", "viewer"},
     "invoices": {"tenant_owner", "tenant_admin", "clinic_staff", "nurse", "viewer"},
+    "categories": {"tenant_owner", "tenant_admin", "clinic_staff", "viewer"},
     "reports": {"tenant_owner", "investor"},
     "invitations": {"tenant_owner", "tenant_admin"},
 }
@@ -76,11 +77,13 @@ def test_s14_what_a_form_would_do_is_refused_without_the_permission_and_recorded
         viewer.send(f"/clinics/{MERCHANT}/sync/1/cancel"),
         viewer.send(f"/clinics/{MERCHANT}/invoices/70/data-sent", status="yes"),
         viewer.send(f"/clinics/{MERCHANT}/invitations", email="a@b.example", role="viewer", days="7"),
+        viewer.send(f"/clinics/{MERCHANT}/categories", kind="contains", text="kit", category="Kits"),
+        viewer.send(f"/clinics/{MERCHANT}/categories/withdraw", rule="1"),
     ]
 
-    assert [answer.status_code for answer in answers] == [403] * 4
+    assert [answer.status_code for answer in answers] == [403] * 6
     assert all("You may not do this here" in answer.text for answer in answers)
-    assert web.warehouse.value("SELECT count(*) FROM mx.audit_log WHERE action = 'access.refused'") == 4
+    assert web.warehouse.value("SELECT count(*) FROM mx.audit_log WHERE action = 'access.refused'") == 6
     admin = Browsing(web, web.token("tenant_admin"))
     too_much = {"number": "500", "emergency": "yes", "reason": "a test", "do": "start"}
     assert admin.send(f"/clinics/{MERCHANT}/sync", **too_much).status_code == 403

@@ -20,7 +20,15 @@ RIGHT_TO_LEFT = "عيادة النور للأسنان"
 SEVERE = ("moderate", "serious", "critical")
 
 
-PAGES = ("sync", "transactions", "invoices", "reports", "invitations")
+PAGES = (
+    "sync",
+    "transactions",
+    "invoices",
+    "categories",
+    "categories?kind=price&min_price=1&category=Dear",
+    "reports",
+    "invitations",
+)
 
 
 def test_every_page_is_readable_by_everybody(site: Site) -> None:
