@@ -39,7 +39,7 @@ test-system: $(INSTALLED) ## the tests that need PgBouncer, PostgreSQL 15, Redis
 	@$(BIN)/python -m mx_pipeline_tests.system_parts
 	$(BIN)/python -m pytest -m system
 
-bench: $(INSTALLED) ## the figures of a sync, as ratios; takes ten minutes
+bench: $(INSTALLED) ## the figures of design and README, as ratios; one row alone: -m mx_pipeline_tests.bench --only ROW
 	$(BIN)/python -m mx_pipeline_tests.bench
 
 chaos: $(INSTALLED) ## two minutes of seeded trouble: nothing lost, nothing doubled

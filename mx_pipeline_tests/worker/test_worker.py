@@ -167,9 +167,12 @@ def test_c5_beside_a_thousand_pages_of_another_a_hundred_payments_begin_at_once(
         "SELECT FROM mx.sync_runs WHERE merchant_id = :m AND finished_at IS NULL", m=MERCHANT
     )
 
-    told = {"alone": [round(row.took, 2) for row in alone], "beside": [round(row.took, 2) for row in beside]}
+    told = {
+        "alone": [round(row.took, 2) for row in alone],
+        "beside": [round(row.took, 2) for row in beside],
+        "waited beside": [round(row.waited, 2) for row in beside],
+    }
     record_property("told", f"C5 with a worker of two children: {told} s")
     assert is_still_reading, "the thousand pages were under way all the time"
-    # Half a second, or twice what it waits alone where other work keeps this machine busy.
-    assert sorted(row.waited for row in beside)[1] <= max(0.5, 2 * max(row.waited for row in alone))
+    assert sorted(row.waited for row in beside)[1] <= 0.5
     assert sorted(row.took for row in beside)[1] <= 2 * max(row.took for row in alone)
