@@ -50,6 +50,13 @@ class SharedBudget(Budget):
             failed_probes=failed_probes,
         )
 
+    def last_news(self) -> News:
+        """The same, from who asks no more: a probe that it might have sent is for the others again."""
+        with self._changed:
+            if self._may_probe or self._breaker.is_probing:
+                self._may_probe, self._news_turn = False, "opened"
+        return self.news()
+
     def give_back(self, news: News) -> None:
         """The others could not be told."""
         with self._changed:

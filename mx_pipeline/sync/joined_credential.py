@@ -61,15 +61,15 @@ class JoinedCredential:
             except WarehouseError:
                 budget.give_back(news)
                 raise
-        if may_probe:
-            budget.grant_probe()
+            if may_probe:
+                budget.grant_probe()
         budget.learn(standing)
 
     def leave(self, warehouse: Warehouse) -> None:
         """Tell the last news, and share no more. Where the database is gone, the sign of life runs out by itself."""
         with self._lock, suppress(WarehouseError), warehouse.everyone() as session:
             self._has_left = True
-            self._tell(session, self.budget.news())
+            self._tell(session, self.budget.last_news())
             leave_budget(session, self.credential, holder=self.holder)
 
     def _tell(self, session: Session, news: News) -> None:

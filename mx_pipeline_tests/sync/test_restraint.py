@@ -16,8 +16,11 @@ import msgspec
 import pytest
 
 from mx_pipeline.access import OPERATOR
+from mx_pipeline.errors import MxOutage
 from mx_pipeline.mx_api.calls import Call, CallLimits
 from mx_pipeline.mx_api.merchant_gate import MerchantGate
+from mx_pipeline.mx_api.shared_budget import SharedBudget
+from mx_pipeline.sync.joined_credential import JoinedCredential
 from mx_pipeline.sync.shared_budgets import SharedBudgets
 from mx_pipeline.synthetic_mx import FixedAnswer, SyntheticMx
 from mx_pipeline.warehouse.merchant_limits import MerchantLimits, set_limits
@@ -129,6 +132,33 @@ def test_h3_two_processes_in_the_same_trouble_halve_once(warehouse: WarehouseUnd
         time.sleep(A_REFRESH)
 
         assert (gate.budget.level, other.budget.level) == (4, 4)
+
+
+def test_h6_a_probe_that_nobody_sent_is_free_for_the_next_process(warehouse: WarehouseUnderTest) -> None:
+    """Who asked for it had lost its patience when the leave came, and was the last to use the key."""
+    warehouse.has_merchant()
+    limits = msgspec.structs.replace(QUICK, cool_down_seconds=0.01, outage_patience_seconds=0.1)
+    gave_up, next_one = (
+        JoinedCredential(KEY, SharedBudget(limits, start=8, ceiling=8, on_news=lambda: None), 8)
+        for limits in (limits, QUICK)
+    )
+    with warehouse.loader.everyone() as session:
+        gave_up.join(session)
+    gate = MerchantGate(gave_up.budget, ceiling=8)
+    saw(gate, "mx_unavailable", calls=5)
+    gave_up.exchange(warehouse.loader)
+    with pytest.raises(MxOutage):
+        saw(gate)
+    gave_up.exchange(warehouse.loader)
+    assert warehouse.value("SELECT opened_at > clock_timestamp() FROM mx.credential_budgets"), (
+        "leave was given"
+    )
+
+    gave_up.leave(warehouse.loader)
+
+    with warehouse.loader.everyone() as session:
+        next_one.join(session)
+    assert 0 < next_one.budget.resumes_in() <= limits.cool_down_cap_seconds
 
 
 def test_h6_a_breaker_opens_in_every_process_and_one_of_them_probes(warehouse: WarehouseUnderTest) -> None:
