@@ -32,7 +32,8 @@ def read_range(work: Work) -> None:
         if since is not None and len(rows) >= PROOF_ROWS and rows[-PROOF_ROWS] < since:
             work.payments.has_older_row = True
             return
-    work.payments.has_older_row = True  # the list's own end
+    # The list's own end; only the count of all rows tells it from a list that broke off.
+    work.payments.has_older_row = pages.record_count is not None and pages.offset >= pages.record_count
 
 
 def _inside(page: Page[Payment], since: datetime | None, until: datetime | None) -> Page[Payment]:

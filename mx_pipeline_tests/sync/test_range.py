@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from mx_pipeline.synthetic_mx.faults_of_lists import NO_COUNT, Rows, View, pages_badly
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.sync.conftest import Clinic
 
@@ -92,3 +93,27 @@ def test_open_ended_days(a_clinic: Callable[..., Clinic]) -> None:
     assert stored(clinic) == instants[1:]
     clinic.sync("range", since=date(2026, 1, 1), until=date(2026, 2, 1))
     assert stored(clinic) == instants
+
+
+@pytest.mark.parametrize(
+    ("view", "count", "verdict"),
+    [
+        (lambda rows, _: rows, len, "agrees"),
+        (lambda rows, _: rows[:2], len, "unproven"),
+        (lambda rows, _: rows, lambda _: NO_COUNT, "unproven"),
+        (lambda *_: [], lambda _: NO_COUNT, "unproven"),
+    ],
+    ids=["whole", "broke off", "no count", "empty, no count"],
+)
+def test_days_up_to_the_lists_end_are_proven_by_its_count_alone(
+    a_clinic: Callable[..., Clinic], view: View, count: Callable[[Rows], object], verdict: str
+) -> None:
+    clinic = a_clinic(timezone="America/Chicago")
+    instants = ["2026-01-01T12:00:00Z", "2026-02-01T12:00:00Z", "2026-03-01T12:00:00Z"]
+    clinic.mx.has_payments(MERCHANT, *({"source": "QuickPay", "created": instant} for instant in instants))
+    clinic.mx.answers(pages_badly(clinic.mx, MERCHANT, view=view, record_count=count))
+
+    report = clinic.sync("range", since=date(2026, 1, 1))
+
+    assert report.certificates[0].verdict == verdict
+    assert report.outcome == ("success" if verdict == "agrees" else "partial"), report.message
