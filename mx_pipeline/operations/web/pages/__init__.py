@@ -12,6 +12,7 @@ from mx_pipeline.operations.web.pages import (
     reports_page,
     signin_page,
     static_files,
+    suggestions_page,
     sync_page,
     transactions_page,
     watch_page,
@@ -27,6 +28,7 @@ for _page in (
     transactions_page,
     invoices_page,
     categories_page,
+    suggestions_page,
     reports_page,
     invitations_page,
 ):

@@ -33,6 +33,7 @@ from mx_pipeline.warehouse.category_rules import (
 )
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import Change, Trial
+from mx_pipeline.warehouse.suggestions import list_suggestions
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -125,6 +126,7 @@ def _page(caller: Caller, clinic: Clinic, shown: Shown) -> Response:
     with caller.here.merchant(clinic.merchant_id) as tenant:
         rules = list_rules(tenant)
         names, hands = len(list_categories(tenant)), len(list_overrides(tenant))
+        waiting = len(list_suggestions(tenant))
     return show(
         "categories.html",
         clinic.view,
@@ -136,6 +138,7 @@ def _page(caller: Caller, clinic: Clinic, shown: Shown) -> Response:
         rules=rules,
         names=names,
         hands=hands,
+        waiting=waiting,
         kinds=KIND_WORDS,
         may_write=clinic.may(EDIT_CATEGORIES),
     )

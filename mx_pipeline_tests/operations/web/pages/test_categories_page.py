@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mx_pipeline.synthetic_mx import SyntheticMx
+from mx_pipeline.warehouse.suggestions import Suggestion, keep_suggestions
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.operations.web.conftest import Answering, Web
 from mx_pipeline_tests.operations.web.pages.test_pages import Browsing
@@ -82,3 +83,32 @@ def test_who_only_reads_may_try_and_is_shown_no_button_that_writes(
 
     assert "What it would change" in page
     assert "Make this rule" not in page
+
+
+def test_a_suggestion_that_waits_is_answered_with_yes_with_another_word_or_with_no(
+    admin: Browsing, web: Web
+) -> None:
+    said = [Suggestion(name, "Pens", 0.7) for name in ("Kit <b>A</b>", "Kit B", "Pen")]
+    with web.warehouse.loader.merchant(MERCHANT) as tenant:
+        keep_suggestions(tenant, said, model="test", actor="process:test")
+    there = f"{HERE}/suggestions"
+
+    assert "3 suggestions wait" in admin.opens(HERE).text
+    queue = admin.opens(there).text
+    assert "Kit &lt;b&gt;A&lt;/b&gt;" in queue
+    assert "70% sure" in queue
+    assert "No category for it" not in Browsing(web, web.token("viewer")).opens(there).text
+
+    yes = admin.send(there, product="Pen", category="Pens", answer="yes")
+    other = admin.send(there, product="Kit <b>A</b>", category="Kits", answer="yes")
+    no = admin.send(there, product="Kit B", category="Pens", answer="no")
+    assert [one.headers["Location"].partition("=")[2] for one in (yes, other, no)] == ["accepted"] * 2 + [
+        "rejected"
+    ]
+    assert [row[0] for row in web.warehouse.rows(CATEGORIES)] == ["Kits", "Pens", "Uncategorized"]
+    assert "Nothing waits for you" in admin.opens(there).text
+
+    wrong = [admin.send(there, product="Nobody sold this", category="Pens", answer="yes"),
+             admin.send(there, product="Pen", category=" ", answer="yes")]  # fmt: skip
+    assert [one.status_code for one in wrong] == [422, 422]
+    assert "nothing is suggested" in wrong[0].text

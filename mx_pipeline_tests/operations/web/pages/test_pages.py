@@ -79,11 +79,14 @@ def test_s14_what_a_form_would_do_is_refused_without_the_permission_and_recorded
         viewer.send(f"/clinics/{MERCHANT}/invitations", email="a@b.example", role="viewer", days="7"),
         viewer.send(f"/clinics/{MERCHANT}/categories", kind="contains", text="kit", category="Kits"),
         viewer.send(f"/clinics/{MERCHANT}/categories/withdraw", rule="1"),
+        viewer.send(
+            f"/clinics/{MERCHANT}/categories/suggestions", product="Kit", category="Kits", answer="yes"
+        ),
     ]
 
-    assert [answer.status_code for answer in answers] == [403] * 6
+    assert [answer.status_code for answer in answers] == [403] * 7
     assert all("You may not do this here" in answer.text for answer in answers)
-    assert web.warehouse.value("SELECT count(*) FROM mx.audit_log WHERE action = 'access.refused'") == 6
+    assert web.warehouse.value("SELECT count(*) FROM mx.audit_log WHERE action = 'access.refused'") == 7
     admin = Browsing(web, web.token("tenant_admin"))
     too_much = {"number": "500", "emergency": "yes", "reason": "a test", "do": "start"}
     assert admin.send(f"/clinics/{MERCHANT}/sync", **too_much).status_code == 403

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from mx_pipeline.warehouse.suggestions import Suggestion, keep_suggestions, products_to_suggest
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.operations.web.pages.conftest import PHONE, Site, Visitor
 
@@ -26,6 +27,7 @@ PAGES = (
     "invoices",
     "categories",
     "categories?kind=price&min_price=1&category=Dear",
+    "categories/suggestions",
     "reports",
     "invitations",
 )
@@ -35,6 +37,7 @@ def test_every_page_is_readable_by_everybody(site: Site) -> None:
     site.warehouse.damage("UPDATE mx.mx_merchant_configs SET name = :name", name=RIGHT_TO_LEFT)
     owner, found = site.visitor("tenant_owner"), list[str]()
     watched = a_sync_that_is_done(owner)
+    some_suggestions_wait(site)
 
     for path in (watched, "/clinics", *(f"/clinics/{MERCHANT}/{page}" for page in PAGES), "/invitation"):
         owner.goes(path)
@@ -52,6 +55,7 @@ def test_in_the_dark_on_a_phone_too_and_with_the_longest_names(site: Site) -> No
     site.warehouse.damage("UPDATE mx.mx_merchant_configs SET name = :name", name=LONG_NAME)
     owner, found = site.visitor("tenant_owner", width=PHONE, dark=True), list[str]()
     watched = a_sync_that_is_done(owner)
+    some_suggestions_wait(site)
 
     for path in (watched, "/clinics", *(f"/clinics/{MERCHANT}/{page}" for page in PAGES)):
         owner.goes(path)
@@ -74,6 +78,12 @@ def a_sync_that_is_done(visitor: Visitor) -> str:
     visitor.asks_for(20)
     visitor.page.locator("[data-done]").wait_for()
     return visitor.page.url.removeprefix(visitor.web.url)
+
+
+def some_suggestions_wait(site: Site) -> None:
+    with site.warehouse.loader.merchant(MERCHANT) as tenant:
+        said = [Suggestion(product, "Kits", 0.7) for product in products_to_suggest(tenant)]
+        assert keep_suggestions(tenant, said, model="test", actor="process:test").made
 
 
 def makes_a_mistake(visitor: Visitor) -> None:
