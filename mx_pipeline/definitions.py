@@ -11,10 +11,12 @@ from mx_pipeline.defs.freshness import merchants_are_fresh
 from mx_pipeline.defs.jobs import sync_merchant
 from mx_pipeline.defs.resources import resources
 from mx_pipeline.defs.rounds import sync_round
+from mx_pipeline.defs.run_logs import CONSOLE, as_we_log, log_as_we_do
 from mx_pipeline.defs.schedules import rounds
 from mx_pipeline.defs.sensors import merchant_partitions, sync_requests
 from mx_pipeline.defs.tidying import tidy_up, tidying
 
+log_as_we_do()
 defs = dg.Definitions(
     assets=[MX_PAYMENT, MX_INVOICE, merchant_sync, draw_clinic_figures, category_model],
     asset_checks=[no_anomaly],
@@ -22,5 +24,6 @@ defs = dg.Definitions(
     schedules=[rounds, every_day, tidying],
     sensors=[merchant_partitions, sync_requests, merchants_are_fresh, failed_runs],
     resources=resources,
+    loggers={CONSOLE: as_we_log},
     executor=dg.in_process_executor,
 )

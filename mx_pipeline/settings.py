@@ -33,6 +33,9 @@ VENDOR_URLS: Mapping[MxEnvironment, str] = {
 """`mx_api.md` 1.1."""
 URL_VARIABLES: Mapping[MxEnvironment, str] = {"production": "MX_PRODUCTION_URL", "sandbox": "MX_SANDBOX_URL"}
 
+LogFormat: TypeAlias = Literal["text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
+
 DEFAULT_HOME = ".mx"
 EMBEDDED_CONNECTION_FILE = Path("postgres", "connection.json")
 EMBEDDED_WAREHOUSE = "mx_pipeline"
@@ -78,6 +81,8 @@ class Settings:
     """Whose tokens are taken, besides our own."""
     backup_recipients: tuple[str, ...] = ()
     """Public keys (age) of those who can open a backup; their identities are kept elsewhere."""
+    log_format: LogFormat = "text"
+    """Lines for a person, or JSON objects for whoever collects them."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -102,6 +107,7 @@ class Settings:
             token=(env.get("MX_TOKEN") or "").strip() or None,
             issuer=_issuer(env),
             backup_recipients=_recipients(env),
+            log_format=log_format(env),
         )
 
     def warehouse_url(self) -> str:
@@ -200,6 +206,15 @@ def day(text: str) -> date:
         return date.fromisoformat(text if DAY.fullmatch(text) else "")
     except ValueError:
         raise BadInput(f"{text!r} is no day: type year, month and day, such as 2026-03-01") from None
+
+
+def log_format(env: Mapping[str, str]) -> LogFormat:
+    """As MX_LOG_FORMAT says. Raises BadSettings."""
+    text = (env.get("MX_LOG_FORMAT") or "text").strip()
+    for known in LOG_FORMATS:
+        if text == known:
+            return known
+    raise BadSettings("MX_LOG_FORMAT must be text, for people, or json, for whoever collects logs")
 
 
 def mx_environment(text: str) -> MxEnvironment:

@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 import dagster as dg
 
+from mx_pipeline.correlation import plain_id
 from mx_pipeline.defs.jobs import sync_merchant
 from mx_pipeline.defs.partitions import merchants, partition_of
 from mx_pipeline.defs.resources import WarehouseResource
-from mx_pipeline.defs.syncing import REQUEST_TAG
+from mx_pipeline.defs.syncing import tags_of_request
 from mx_pipeline.errors import BadSettings, WarehouseNotReady, WarehouseUnavailable
 from mx_pipeline.warehouse.connections import Session
 from mx_pipeline.warehouse.dispatching import (
@@ -81,7 +82,7 @@ def sync_requests(
             dg.RunRequest(
                 run_key=f"request-{row.merchant_id}-{row.request_id}-{row.attempt + 1}",
                 partition_key=partition_of(row.merchant_id),
-                tags={REQUEST_TAG: str(row.request_id)},
+                tags=tags_of_request(row.request_id, plain_id(row.correlation_id)),
             )
             for row in waiting
         ],

@@ -17,11 +17,19 @@ from mx_pipeline.warehouse.requests import SyncRequest
 
 REQUEST_TAG = "mx/request"
 """On a run that was launched for a sync request: the request's number."""
+CORRELATION_TAG = "mx/correlation"
+"""Of the call or the command that asked for it, where there was one."""
 WORKER_TAG = "mx/worker"
 """On a run that a warm worker runs in its own process: which one."""
 RUNS_IN_TAG = {"mx/runs_in": "worker"}
 """The same for all of them, since Dagster finds runs by a tag's value only."""
 ASKED_BY = "dagster"
+
+
+def tags_of_request(request_id: int, correlation_id: str | None) -> dict[str, str]:
+    """By which a request's run is found."""
+    correlation = {} if correlation_id is None else {CORRELATION_TAG: correlation_id}
+    return {REQUEST_TAG: str(request_id), **correlation}
 
 
 def answerer_name(run: dg.DagsterRun) -> str:

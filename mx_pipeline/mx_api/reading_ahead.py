@@ -6,6 +6,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from mx_pipeline.correlation import carry_on, correlation
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from concurrent.futures import Future
@@ -23,7 +25,14 @@ class ReadingAhead(Generic[A]):
         """`pages`: so many are under way at once; none where it is 0."""
         self._fetch, self.pages = fetch, pages
         self._under_way: deque[tuple[Ask, Future[A]]] = deque()
-        self._pool = ThreadPoolExecutor(pages, thread_name_prefix="reading-ahead") if pages else None
+        whose = (correlation(),)
+        self._pool = (
+            ThreadPoolExecutor(
+                pages, thread_name_prefix="reading-ahead", initializer=carry_on, initargs=whose
+            )
+            if pages
+            else None
+        )
 
     def __enter__(self) -> Self:
         """Itself."""

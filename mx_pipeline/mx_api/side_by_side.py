@@ -15,6 +15,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
+from mx_pipeline.correlation import carry_on, correlation
 from mx_pipeline.errors import MxCredentialsRefused, MxUnavailable
 from mx_pipeline.mx_api.transport import Failed
 
@@ -42,7 +43,9 @@ class SideBySide(Generic[T]):
         self._flying: dict[int, tuple[int, InTheAir[T]]] = {}
         self._landed: SimpleQueue[Landed[T]] = SimpleQueue()
         self._apart = 0
-        self._pool = ThreadPoolExecutor(most, thread_name_prefix="call")
+        self._pool = ThreadPoolExecutor(
+            most, thread_name_prefix="call", initializer=carry_on, initargs=(correlation(),)
+        )
         self._woken, self._wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._woken, select.POLLIN)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NoReturn
 
@@ -12,6 +13,8 @@ import typer
 
 from mx_pipeline.errors import AccessDenied, BadInput, BadSettings, MxPipelineError
 from mx_pipeline.operations.printing import one_line, say_json, tell
+
+logger = logging.getLogger(__name__)
 
 PROGRAM = "mx-pipeline"
 JSON_OPTION = "--json"
@@ -28,10 +31,12 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-def run(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """Run one command to its exit code. Tracebacks end here."""
+def run(app: typer.Typer, arguments: Sequence[str], *, before: Callable[[], None] | None = None) -> int:
+    """Run one command to its exit code, after what has to be done before any. Tracebacks end here."""
     as_json = JSON_OPTION in arguments
     try:
+        if before is not None:
+            before()
         code = app(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except MxPipelineError as error:
         return _refused(error.code, _sentence(error), exit_code_of(error), as_json=as_json)
@@ -78,7 +83,10 @@ def _misused(error: typer.TyperException, *, as_json: bool) -> int:
 def _broke(error: Exception, *, as_json: bool) -> int:
     """A defect of ours. Where is told; its text is not, for it can quote a row or a key."""
     places = traceback.extract_tb(error.__traceback__)
-    tell("".join(traceback.format_list(places)).rstrip())
+    if _is_collected():
+        logger.error("a defect", exc_info=error)
+    else:
+        tell("".join(traceback.format_list(places)).rstrip())
     return _refused(
         "internal",
         f"a defect in mx_pipeline ({type(error).__name__}); please report the lines above",
@@ -90,6 +98,13 @@ def _broke(error: Exception, *, as_json: bool) -> int:
 def _refused(code: str, message: str, exit_code: ExitCode, *, as_json: bool) -> int:
     if as_json:
         say_json({"error": {"code": code, "message": one_line(message)}})
+    elif _is_collected():
+        logger.error(one_line(message), extra={"code": code, "exit_code": int(exit_code)})
     else:
         tell(f"{PROGRAM}: {one_line(message)}")
     return exit_code
+
+
+def _is_collected() -> bool:
+    """Does a program read stderr, one JSON object a line?"""
+    return os.environ.get("MX_LOG_FORMAT", "").strip() == "json"

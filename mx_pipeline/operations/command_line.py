@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
+from mx_pipeline.correlation import Correlation, carry_on, new_correlation_id
 from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.operations import (
     access_commands,
@@ -35,6 +36,7 @@ from mx_pipeline.operations import (
 )
 from mx_pipeline.operations.border import leave, run
 from mx_pipeline.operations.printing import say
+from mx_pipeline.seeing.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -87,7 +89,13 @@ def main() -> NoReturn:
     leave_no_core_dump()
     # A clinic's name that this terminal cannot show must not end the command.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
-    leave(run(app, sys.argv[1:]))
+    leave(run(app, sys.argv[1:], before=_begin))
+
+
+def _begin() -> None:
+    """What a command logs, and asks for, says that it is this command's."""
+    log_to_stderr()
+    carry_on(Correlation(correlation_id=new_correlation_id()))
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 # Typer's way to call it

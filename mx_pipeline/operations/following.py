@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
+from mx_pipeline.correlation import carry_on, correlation
 from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.operations.context import opened, this_process
 from mx_pipeline.operations.phase_display import PhaseDisplay
@@ -61,7 +62,12 @@ class SideBySide:
 
     def run(self, merchants: Sequence[int], look: Look) -> Mapping[int, SyncReport]:
         """One merchant's outcome never touches another's. Ctrl-C leaves at once, and says so in the warehouse."""
-        pool = ThreadPoolExecutor(MERCHANTS_AT_ONCE, thread_name_prefix="merchant")
+        pool = ThreadPoolExecutor(
+            MERCHANTS_AT_ONCE,
+            thread_name_prefix="merchant",
+            initializer=carry_on,
+            initargs=(correlation(),),
+        )
         try:
             waiting: set[Future[None]] = {pool.submit(self._one, merchant) for merchant in merchants}
             while waiting:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from mx_pipeline.correlation import correlated, correlation
 from mx_pipeline.errors import BadInput, MxCredentialsRefused, MxPipelineError, SyncStopped
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
@@ -32,6 +34,8 @@ from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
 from mx_pipeline.warehouse.merchants import Credentials, Merchant, get_credentials
 from mx_pipeline.warehouse.patience import patiently
 from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, give_up, wait_again
+
+logger = logging.getLogger(__name__)
 
 KEY_REFUSED = (
     "MX Merchant refused the key of merchant {0}, and the schedule does not ask with it again; set the new one with "
@@ -104,17 +108,27 @@ class Answerer:
         stop: StopSign | None = None,
     ) -> SyncReport:
         """Answer a request that is ours already. `stop`: a sign for this sync alone."""
-        report = self._run(merchant_id, claimed, phases, dagster_run_id, stop or self.stop)
-        request_id = claimed.request_id
+        request_id, request = claimed.request_id, claimed.request
+        with correlated(
+            merchant_id=merchant_id,
+            request_id=request_id,
+            correlation_id=request.correlation_id or correlation().correlation_id,
+            traceparent=request.traceparent or correlation().traceparent,
+        ):
+            report = self._run(merchant_id, claimed, phases, dagster_run_id, stop or self.stop)
 
-        def write(tenant: Tenant) -> None:
-            if report.is_interrupted:
-                wait_again(tenant, request_id, claimed_by=self.name)
-                return
-            finish(tenant, request_id, run_id=report.run_id, outcome=report.outcome, message=report.message)
+            def write(tenant: Tenant) -> None:
+                if report.is_interrupted:
+                    wait_again(tenant, request_id, claimed_by=self.name)
+                    return
+                finish(
+                    tenant, request_id, run_id=report.run_id, outcome=report.outcome, message=report.message
+                )
 
-        patiently(self.warehouse, merchant_id, write)
-        return report
+            patiently(self.warehouse, merchant_id, write)
+            told = {"outcome": report.outcome, "seconds": round(report.seconds, 3)}
+            logger.info("a sync ended", extra={"run_id": report.run_id, **told})
+            return report
 
     def ask_and_answer(
         self,

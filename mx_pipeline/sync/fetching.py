@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import Semaphore, Thread
 from types import TracebackType
@@ -92,7 +93,9 @@ class Flight(Generic[D]):
         """Ask for these too."""
         self._wanted.add(ids)
         if self._thread is None and len(ids):
-            self._thread = Thread(target=self._fly, name=self.asking.stream, daemon=True)
+            self._thread = Thread(
+                target=copy_context().run, args=(self._fly,), name=self.asking.stream, daemon=True
+            )
             self._thread.start()
         self._calls.wake()
 

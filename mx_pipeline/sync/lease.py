@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 
 from mx_pipeline.errors import LeaseLost, MerchantBusy, WarehouseError
 from mx_pipeline.warehouse.connections import Warehouse
@@ -33,7 +34,10 @@ def leased(
     token = _take(warehouse, merchant_id, holder, wait_seconds)
     ended = threading.Event()
     heart = threading.Thread(
-        target=_beat, args=(warehouse, merchant_id, token, ended), name=f"lease-{merchant_id}", daemon=True
+        target=copy_context().run,
+        args=(_beat, warehouse, merchant_id, token, ended),
+        name=f"lease-{merchant_id}",
+        daemon=True,
     )
     heart.start()
     try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from mx_pipeline.correlation import correlated
 from mx_pipeline.errors import (
     LeaseLost,
     MxCredentialsRefused,
@@ -53,8 +54,9 @@ def run_sync(
     started, began = datetime.now(UTC), time.monotonic()
     work = _begin(order, client, warehouse, calls, token)
     work.stop = stop or work.stop
-    outcome, message = _phases(work)
-    stats = _statistics(work)
+    with correlated(run_id=work.run_id):
+        outcome, message = _phases(work)
+        stats = _statistics(work)
     finished = datetime.now(UTC)
     report = SyncReport(
         merchant_id=order.merchant_id,

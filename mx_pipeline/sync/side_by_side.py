@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
+from mx_pipeline.correlation import carry_on, correlation
 from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline.sync.stopping import StopSign
 
@@ -44,7 +45,9 @@ def side_by_side(
         finally:
             under_way.discard(merchant)
 
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="merchant")
+    pool = ThreadPoolExecutor(
+        at_once, thread_name_prefix="merchant", initializer=carry_on, initargs=(correlation(),)
+    )
     try:
         for merchant in merchants:
             pool.submit(begin, merchant).add_done_callback(landed.put)

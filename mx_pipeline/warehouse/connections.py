@@ -19,6 +19,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError
 
 from mx_pipeline.access import NOBODY
+from mx_pipeline.correlation import correlation
 from mx_pipeline.errors import UnsafeConnection, UnsafeRole
 from mx_pipeline.warehouse.logins import APP_ROLE, OWNER_ROLE, Logins
 from mx_pipeline.warehouse.refusals import translated
@@ -158,7 +159,8 @@ class Warehouse:
         """`role` is one of `logins.LOGIN_ROLES`. Connects on first use, not here."""
         self.role = role
         self.patience_seconds = patience_seconds
-        self._engine = _engine(logins, role)
+        self._application = f"mx_pipeline {role} {logins.known_keys()}"
+        self._engine = _engine(logins, role, self._application)
 
     @contextmanager
     def merchant(
@@ -187,7 +189,13 @@ class Warehouse:
         self, merchant_id: int | None, person: str, opening: Opening
     ) -> Generator[tuple[Connection, Row[Any]]]:
         merchant = "" if merchant_id is None else str(merchant_id)
-        parameters = {**opening.parameters, **opening.limits, "merchant": merchant, "person": person}
+        parameters = {
+            **opening.parameters,
+            **opening.limits,
+            "merchant": merchant,
+            "person": person,
+            "application": self._application + correlation().application,
+        }
         with translated():
             connection, row = self._entered(opening, parameters)
         with connection:
@@ -234,7 +242,7 @@ def _as_literal(value: object) -> object:
     return f"{{{','.join(map(str, items))}}}" if all(type(item) is int for item in items) else items
 
 
-def _engine(logins: Logins, role: str) -> Engine:
+def _engine(logins: Logins, role: str, application: str) -> Engine:
     engine = create_engine(
         logins.url(role),
         pool_size=POOL_SIZE,
@@ -243,7 +251,7 @@ def _engine(logins: Logins, role: str) -> Engine:
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "application_name": f"mx_pipeline {role} {logins.known_keys()}",
+            "application_name": application,
             "target_session_attrs": "read-write",
             **STILL_THERE,
         },

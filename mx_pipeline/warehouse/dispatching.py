@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mx_pipeline.correlation import plain_id
 from mx_pipeline.warehouse.connections import Session
 from mx_pipeline.warehouse.leases import LEASE_SECONDS, LOST
 from mx_pipeline.warehouse.limits import LONGEST_WAIT
@@ -29,6 +30,8 @@ class Waiting:
 
     merchant_id: int
     request_id: int
+    correlation_id: str | None = None
+    """Of the call or the command that asked."""
 
 
 def recover_lost(session: Session) -> None:
@@ -71,7 +74,9 @@ def merchants_of_request(session: Session, request_id: int) -> list[int]:
 def claim_next(session: Session, *, claimed_by: str, lowest_lane: int = LAST_LANE) -> Waiting | None:
     """Take the request whose turn it is, of the lanes down to `lowest_lane`."""
     row = session.run("requests", "claim_next", claimed_by=claimed_by, lowest_lane=lowest_lane).one_or_none()
-    return None if row is None else Waiting(row.merchant_id, row.request_id)
+    if row is None:
+        return None
+    return Waiting(row.merchant_id, row.request_id, plain_id(row.correlation_id))
 
 
 def hand_back(session: Session, *, claimed_by: str) -> None:

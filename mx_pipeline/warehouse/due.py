@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from mx_pipeline.warehouse.connections import Session, Tenant
 from mx_pipeline.warehouse.forecasting import forecasts
-from mx_pipeline.warehouse.requests import LANES, Claimed, SyncRequest
+from mx_pipeline.warehouse.requests import LANES, Claimed, SyncRequest, asked_with
 
 MINUTES_BETWEEN_SYNCS = 15
 """Of a merchant that sets no interval of its own and is neither busy nor quiet."""
@@ -73,6 +73,7 @@ def claim_due(
         dry_run=False,
         claimed_by=claimed_by,
         joined_to=None,
+        **asked_with(),
     )
     return Claimed(asked.request_id, request)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
+from mx_pipeline.correlation import correlation, plain_id, trace_id_of
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.limits import MOST_LATEST as MOST_LATEST
@@ -35,6 +36,9 @@ class SyncRequest:
     reason: str | None = None
     dry_run: bool = False
     """Reads and compares, and writes nothing of the merchant's."""
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    """Of what it was asked with, as its row keeps them."""
 
     def check(self, *, today: date | None = None) -> None:
         """Raise BadInput where the limits of the source document are passed; the database holds the same.
@@ -80,6 +84,7 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
         dry_run=request.dry_run,
         claimed_by=claimed_by,
         joined_to=None if claimed_by else _joined(tenant, request, lane),
+        **asked_with(),
     )
     detail: dict[str, object] = {
         name: str(value) if isinstance(value, date) else value
@@ -99,6 +104,12 @@ def ask(tenant: Tenant, request: SyncRequest, *, claimed_by: str | None = None) 
         detail={"through": request.asked_through, **detail},
     )
     return row.request_id
+
+
+def asked_with() -> Mapping[str, str | None]:
+    """What the asking belongs to: the answer, maybe another process's, says so too."""
+    here = correlation()
+    return {"correlation_id": here.correlation_id, "traceparent": here.traceparent}
 
 
 def _joined(tenant: Tenant, request: SyncRequest, lane: int) -> int | None:
@@ -132,6 +143,8 @@ def claim(tenant: Tenant, request_id: int, *, claimed_by: str) -> Claimed | None
         emergency=row.emergency,
         reason=row.reason,
         dry_run=row.dry_run,
+        correlation_id=plain_id(row.correlation_id),
+        traceparent=row.traceparent if trace_id_of(row.traceparent) else None,
     )
     return Claimed(row.request_id, request)
 

@@ -15,9 +15,11 @@ import dagster as dg
 from dagster._core.utils import make_new_run_id
 from sqlalchemy import URL
 
+from mx_pipeline.correlation import correlated
 from mx_pipeline.defs.syncing import answerer_of
 from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.operations.web.web_settings import WebSettings
+from mx_pipeline.seeing.logs import log_to_stderr
 from mx_pipeline.settings import Settings
 from mx_pipeline.sync.answering import Answerer
 from mx_pipeline.sync.quiet_subscriptions import repair_quiet
@@ -100,7 +102,12 @@ class Child:
         if claimed is None:
             return False
         try:
-            runs.run(run_id, claimed, worker=self._name)
+            with correlated(
+                merchant_id=claimed.merchant_id,
+                request_id=claimed.request_id,
+                correlation_id=claimed.correlation_id,
+            ):
+                runs.run(run_id, claimed, worker=self._name)
         except Exception as error:
             # Dagster's own storage is away, say. The asset itself writes every outcome of a sync.
             self._could_not_begin(dispatcher, claimed, run_id, error)
@@ -111,7 +118,12 @@ class Child:
     ) -> None:
         logger.error(  # its text can quote a statement
             "a run broke",
-            extra={"request_id": claimed.request_id, "run": run_id, "kind": type(error).__name__},
+            extra={
+                "merchant_id": claimed.merchant_id,
+                "request_id": claimed.request_id,
+                "dagster_run_id": run_id,
+                "kind": type(error).__name__,
+            },
         )
         with suppress(WarehouseError), dispatcher.everyone() as session:
             hand_back(session, claimed_by=answerer_of(run_id))
@@ -136,7 +148,7 @@ def bell_url(settings: Settings) -> URL:
 def main() -> None:
     """`python -m mx_pipeline.worker.child NAME LOWEST_LANE`."""
     name, lowest_lane = sys.argv[1], int(sys.argv[2])
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    log_to_stderr(of_ours=logging.INFO)
     child = Child(name, lowest_lane=lowest_lane)
     for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, child.stop)

@@ -19,7 +19,8 @@ from dagster._core.remote_origin import (
 from mx_pipeline.definitions import defs
 from mx_pipeline.defs.jobs import sync_merchant
 from mx_pipeline.defs.partitions import merchants, partition_of
-from mx_pipeline.defs.syncing import REQUEST_TAG, RUNS_IN_TAG, WORKER_TAG
+from mx_pipeline.defs.run_logs import run_config_of_logs
+from mx_pipeline.defs.syncing import RUNS_IN_TAG, WORKER_TAG, tags_of_request
 from mx_pipeline.sync.answering import Answerer
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.dispatching import Waiting
@@ -76,12 +77,16 @@ class RequestRuns:
             self._instance.add_dynamic_partitions(str(merchants.name), [partition])
         tags = {
             **self._job.get_tags_for_partition_key(partition, selected_asset_keys=None),
-            REQUEST_TAG: str(request.request_id),
+            **tags_of_request(request.request_id, request.correlation_id),
             WORKER_TAG: worker,
             **RUNS_IN_TAG,
         }
         run = self._instance.create_run_for_job(
-            self._job, run_id=run_id, tags=tags, remote_job_origin=_origin(self._job.name)
+            self._job,
+            run_id=run_id,
+            tags=tags,
+            run_config=run_config_of_logs(),
+            remote_job_origin=_origin(self._job.name),
         )
         events = list(execute_run_iterator(InMemoryJob(self._job), run, self._instance))
         return not any(event.is_run_failure for event in events)

@@ -17,6 +17,7 @@ from types import FrameType
 from mx_pipeline.local.children import end_with_the_parent
 from mx_pipeline.local.dagster_parts import dagster_environment
 from mx_pipeline.seeing.channels import channel_of
+from mx_pipeline.seeing.logs import log_to_stderr
 from mx_pipeline.seeing.serving_metrics import metrics_served
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.logins import logins_of
@@ -121,6 +122,7 @@ class Supervisor:
 
 def run_worker(children: int = CHILDREN, *, metrics_port: int | None = None) -> int:
     """What `mx-pipeline worker` does. Raises BadSettings before anything is started."""
+    log_to_stderr(of_ours=logging.INFO)
     settings = Settings.from_environment()
     logins_of(settings)
     settings.dagster_storage_url()

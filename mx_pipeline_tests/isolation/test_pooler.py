@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from mx_pipeline.access import OPERATOR
+from mx_pipeline.correlation import correlated
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.logins import APP_ROLE, LOADER_ROLE, Logins
 from mx_pipeline_tests.fakes.clinic import Clinic
@@ -43,6 +44,25 @@ def test_s10_two_merchants_sync_at_once_through_pgbouncer_and_both_are_exact(
     through.close()
     assert [(report.outcome, report.message) for report in reports] == [("success", "")] * 2
     assert one.differences() == other.differences() == []
+
+
+def test_s10_what_a_transaction_belonged_to_does_not_go_on_to_the_next_behind_pgbouncer(
+    warehouse: WarehouseUnderTest, behind_pooler: Logins
+) -> None:
+    warehouse.has_merchant(ONE)
+    through = WarehouseUnderTest(behind_pooler)
+    names: list[str] = []
+
+    for known in ({"request_id": 17, "correlation_id": "a-caller-of-ours"}, {}, {"request_id": 18}):
+        with correlated(**known), through.loader.merchant(ONE):
+            seen = warehouse.rows(
+                "SELECT application_name FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = 'mx_loader' AND state LIKE 'idle in%'"
+            )
+        names += [row.application_name.partition("#")[2] for row in seen]
+
+    through.close()
+    assert names == ["17 a-caller-of-ours", "", "18"]
 
 
 def test_s10_a_plain_set_leaks_through_pgbouncer(

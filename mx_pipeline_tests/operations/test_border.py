@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -65,6 +66,19 @@ def test_the_version_is_told(offline: Here) -> None:
     ran = offline("--version")
 
     assert (ran.code, ran.out) == (0, "mx-pipeline 0.1.0\n")
+
+
+def test_where_logs_are_collected_a_refusal_is_one_json_object_and_a_bad_format_is_told(
+    bare: CommandLine,
+) -> None:
+    collected = bare.but(MX_LOG_FORMAT="json")("merchants", "pause", "nobody")
+    unknown = bare.but(MX_LOG_FORMAT="xml")("status")
+
+    line = json.loads(collected.err)
+    assert (collected.code, line["code"], line["level"]) == (2, "bad_input", "ERROR")
+    assert len(line["correlation_id"]) == 32
+    assert unknown.code == 2
+    assert unknown.sentence.startswith("MX_LOG_FORMAT must be text")
 
 
 def test_help_imports_nothing_heavy(bare: CommandLine) -> None:

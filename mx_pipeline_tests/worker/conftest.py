@@ -55,10 +55,16 @@ class Deployment:
         with self.warehouse.app.merchant(merchant_id, person=OPERATOR) as tenant:
             return ask(tenant, SyncRequest("user:somebody", through, **more))
 
-    def work(self, children: int = 1) -> subprocess.Popen[bytes]:
-        """Start a worker; it is warm when each child listens."""
+    def work(self, children: int = 1, *options: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start a worker; it is warm when each child listens. `log`: where its lines go."""
         program = [sys.executable, "-m", "mx_pipeline.operations", "worker", "--children", str(children)]
-        worker = subprocess.Popen(program, env=self.environment, start_new_session=True)
+        with Path(os.devnull if log is None else log).open("ab") as lines:
+            worker = subprocess.Popen(
+                [*program, *options],
+                env=self.environment,
+                start_new_session=True,
+                stderr=None if log is None else lines,
+            )
         self.workers.append(worker)
         until(lambda: len(self.listening(worker)) == children, "children that listen")
         return worker

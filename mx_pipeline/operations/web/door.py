@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
-import traceback
-import uuid
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
@@ -16,14 +14,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mx_pipeline.correlation import correlated, new_correlation_id, plain_id, trace_id_of
 from mx_pipeline.operations.web.meters import OTHER, Meters
 from mx_pipeline.operations.web.problems import DEFECT, problem
 from mx_pipeline.operations.web.web_settings import WebSettings
+from mx_pipeline.seeing.logs import where
 
 LARGEST_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
 """For the whole body; one byte a second must not hold a place."""
-REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
+TELLING = frozenset({b"x-request-id", b"traceparent"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 ONE_YEAR_SECONDS = 31_536_000
 
@@ -43,7 +43,9 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        told = {name: value.decode("latin-1") for name, value in scope["headers"] if name in TELLING}
+        request_id = _request_id(told)
+        traceparent = told.get(b"traceparent")
         scope.setdefault("state", {})["request_id"] = request_id
         has_begun, status, began = False, 0, time.monotonic()
 
@@ -58,7 +60,10 @@ class Door:
             await send(message)
 
         try:
-            await self._app(scope, Bounded(scope, receive), guarded)
+            with correlated(
+                correlation_id=request_id, traceparent=traceparent if trace_id_of(traceparent) else None
+            ):
+                await self._app(scope, Bounded(scope, receive), guarded)
         except Exception as error:
             _tell(error, request_id)
             self._meters.defects += 1
@@ -126,13 +131,11 @@ def _counted_as(scope: Scope) -> tuple[str, str]:
     return (scope["method"], path) if scope["method"] in METHODS else (OTHER, path)
 
 
-def _request_id(scope: Scope) -> str:
-    """The caller's own, where it is a plain word: so that it is found in both logs."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            text = value.decode("latin-1")
-            return text if REQUEST_ID.fullmatch(text) else uuid.uuid4().hex
-    return uuid.uuid4().hex
+def _request_id(told: Mapping[bytes, str]) -> str:
+    """The caller's own, where it is a plain word, or else its trace's: so that it is found in both logs."""
+    return (
+        plain_id(told.get(b"x-request-id")) or trace_id_of(told.get(b"traceparent")) or new_correlation_id()
+    )
 
 
 def _told_length(scope: Scope) -> int:
@@ -144,12 +147,9 @@ def _told_length(scope: Scope) -> int:
 
 def _tell(error: Exception, request_id: str) -> None:
     """Where, never what: its text can quote a row or a key."""
-    places = [
-        f"{place.filename}:{place.lineno} {place.name}" for place in traceback.extract_tb(error.__traceback__)
-    ]
     _log.error(
         "a defect in an HTTP call %s: %s at %s",
         request_id,
         type(error).__name__,
-        " < ".join(reversed(places)),
+        " < ".join(where(error)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from contextlib import nullcontext
@@ -15,6 +16,7 @@ from mx_pipeline.operations.context import settings_in_force
 from mx_pipeline.operations.printing import say
 from mx_pipeline.operations.web.app import create_app
 from mx_pipeline.operations.web.web_settings import WebSettings
+from mx_pipeline.seeing.logs import log_to_stderr
 from mx_pipeline.settings import Settings
 
 MOST_CALLS_AT_ONCE = 1_000
@@ -42,6 +44,7 @@ def run_server(host: str, port: int, *, descriptor: int | None = None) -> int:
 
     `descriptor`: of a socket that listens already, and of a machine whose database is up.
     """
+    log_to_stderr(of_ours=logging.INFO)
     in_force = settings_in_force() if descriptor is None else nullcontext(Settings.from_environment())
     listener = _listener(host, port) if descriptor is None else socket.socket(fileno=descriptor)
     with in_force as settings, listener:

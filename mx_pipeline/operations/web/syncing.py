@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from mx_pipeline.errors import UnknownRequest
@@ -11,6 +12,8 @@ from mx_pipeline.warehouse.asking import ask_on_record
 from mx_pipeline.warehouse.cancelling import Cancelled, cancel
 from mx_pipeline.warehouse.requests import SyncRequest
 from mx_pipeline.warehouse.watching import Asked, Watched, history, watch
+
+logger = logging.getLogger(__name__)
 
 MAY_ASK = "sync.manual"
 MAY_ASK_IN_EMERGENCY = "sync.emergency"
@@ -23,7 +26,10 @@ def ask_for_sync(here: AtWork, merchant_id: int, request: SyncRequest) -> SyncId
     here.require(MAY_ASK, merchant_id)
     if request.emergency:
         here.require(MAY_ASK_IN_EMERGENCY, merchant_id)
-    return SyncId(merchant_id, ask_on_record(here.app, merchant_id, request, person=here.person.user_id))
+    request_id = ask_on_record(here.app, merchant_id, request, person=here.person.user_id)
+    told = {"merchant_id": merchant_id, "request_id": request_id, "mode": request.mode}
+    logger.info("a sync is asked for", extra=told)
+    return SyncId(merchant_id, request_id)
 
 
 def require_look(here: AtWork, merchant_id: int) -> None:

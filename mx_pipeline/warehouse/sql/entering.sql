@@ -1,6 +1,7 @@
 -- name: enter
--- What a transaction begins with: its merchant, its person and its limits, which end with it. Tells first what the
--- connection came with: nothing, unless someone else has used it and a plain SET.
+-- What a transaction begins with: its merchant, its person and its limits, which end with it, and what it belongs to,
+-- for whoever looks at pg_stat_activity. Tells first what the connection came with: nothing, unless someone else has
+-- used it and a plain SET.
 SELECT coalesce(current_setting('mx.merchant_id', true), '') || coalesce(current_setting('mx.user_id', true), '')
            AS came_with,
        set_config('mx.merchant_id', :merchant, true) AS merchant_id,
@@ -9,7 +10,8 @@ SELECT coalesce(current_setting('mx.merchant_id', true), '') || coalesce(current
        set_config('lock_timeout', :lock_timeout, true),
        set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
        set_config('statement_timeout', :statement_timeout, true),
-       set_config('jit', 'off', true)
+       set_config('jit', 'off', true),
+       set_config('application_name', :application, true)
 
 -- name: enter_for_a_person
 -- The same for the application: what the person may read is decided with it.
@@ -18,7 +20,8 @@ SELECT mx.enter(:merchant, :person) AS came_with,
        set_config('lock_timeout', :lock_timeout, true),
        set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
        set_config('statement_timeout', :statement_timeout, true),
-       set_config('jit', 'off', true)
+       set_config('jit', 'off', true),
+       set_config('application_name', :application, true)
 
 -- name: enter_holding_lease
 -- The same, and the lease is held for a write (schema.sql, section 6), in one round trip. The merchant given to it
@@ -32,5 +35,6 @@ SELECT entered.came_with, lease.has_landed, lease.stop, lease.is_active, lease.k
                set_config('lock_timeout', :lock_timeout, true),
                set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
                set_config('statement_timeout', :statement_timeout, true),
-               set_config('jit', 'off', true)) AS entered,
+               set_config('jit', 'off', true),
+               set_config('application_name', :application, true)) AS entered,
        LATERAL mx.hold_lease(CAST(entered.merchant_id AS bigint), :token, :batch) AS lease

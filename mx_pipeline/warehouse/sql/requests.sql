@@ -28,9 +28,9 @@ UPDATE mx.sync_requests
 -- it is being answered already.
 INSERT INTO mx.sync_requests
        (merchant_id, asked_by, asked_through, lane, mode, latest, since, until, emergency, reason, dry_run, joined_to,
-        status, claimed_by, claimed_at)
+        correlation_id, traceparent, status, claimed_by, claimed_at)
 VALUES (:merchant_id, :asked_by, :asked_through, :lane, :mode, :latest, :since, :until, :emergency, :reason, :dry_run,
-        :joined_to,
+        :joined_to, :correlation_id, :traceparent,
         CASE WHEN CAST(:joined_to AS bigint) IS NOT NULL THEN 'joined'
              WHEN CAST(:claimed_by AS text) IS NOT NULL THEN 'claimed'
              ELSE 'asked' END,
@@ -45,7 +45,8 @@ UPDATE mx.sync_requests
  WHERE merchant_id = :merchant_id
    AND request_id = :request_id
    AND (status = 'asked' OR (status = 'claimed' AND claimed_by = :claimed_by))
-RETURNING request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, dry_run
+RETURNING request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, dry_run, correlation_id,
+          traceparent
 
 -- name: request
 SELECT request_id, asked_by, asked_through, mode, latest, since, until, emergency, reason, dry_run, status, attempt,
@@ -150,7 +151,7 @@ UPDATE mx.sync_requests AS request
          LIMIT 1
            FOR UPDATE OF waiting SKIP LOCKED) AS next
  WHERE request.merchant_id = next.merchant_id AND request.request_id = next.request_id
-RETURNING request.merchant_id, request.request_id
+RETURNING request.merchant_id, request.request_id, request.correlation_id
 
 -- name: hand_back
 -- For the dispatcher: whoever claimed it could not begin; somebody else may. It counts as no attempt: Dagster's storage
@@ -165,7 +166,7 @@ SELECT claimed_by FROM mx.sync_requests WHERE status = 'claimed' AND claimed_by 
 
 -- name: waiting_requests
 -- For the dispatcher: what nobody has claimed, oldest first, with what was launched long ago and never came.
-SELECT request.merchant_id, request.request_id, request.attempt
+SELECT request.merchant_id, request.request_id, request.attempt, request.correlation_id
   FROM mx.sync_requests AS request
   JOIN mx.mx_merchant_configs AS merchant USING (merchant_id)
  WHERE request.status = 'asked'

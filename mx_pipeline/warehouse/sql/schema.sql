@@ -1042,6 +1042,8 @@ CREATE TABLE mx.sync_requests (
     dry_run         boolean NOT NULL DEFAULT false,
     waits_since     timestamptz NOT NULL DEFAULT now(),
     unanswered_at   timestamptz, -- since when it is known that nobody answers it
+    correlation_id  text, -- of the call or the command that asked, as logs and transactions name it
+    traceparent     text, -- the span of a trace in which it was asked
     PRIMARY KEY (merchant_id, request_id),
     CHECK ((mode = 'latest') = (latest IS NOT NULL)),
     CHECK ((mode = 'range') = (since IS NOT NULL OR until IS NOT NULL)),
