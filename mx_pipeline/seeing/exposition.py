@@ -98,7 +98,7 @@ def as_text(found: Iterable[Figure]) -> str:
 def _of_process() -> list[Figure]:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return [
-        Figure("mx_process_seconds_total", used.ru_utime + used.ru_stime),
+        Figure("mx_process_seconds_total", round(used.ru_utime + used.ru_stime, 3)),
         Figure("mx_process_memory_bytes", used.ru_maxrss * 1024),
-        Figure("mx_process_start_time_seconds", STARTED),
+        Figure("mx_process_start_time_seconds", round(STARTED, 3)),
     ]
