@@ -13,7 +13,7 @@ from mx_pipeline.mx_api.pacing import Pace, Quota
 from mx_pipeline.synthetic_mx import SyntheticMx
 
 QUICK = CallLimits(
-    backoff_base_seconds=0.001, backoff_cap_seconds=0.002, cool_down_seconds=0.05, outage_patience_seconds=5
+    backoff_base_seconds=0.001, backoff_cap_seconds=0.002, cool_down_seconds=0.05, outage_patience_seconds=30
 )
 ONE_TRY = CallLimits(tries=1, cool_down_seconds=0.05, backoff_base_seconds=0.001, backoff_cap_seconds=0.002)
 

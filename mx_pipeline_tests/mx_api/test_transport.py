@@ -31,16 +31,16 @@ from mx_pipeline_tests.mx_api.vendor import Request, Vendor, a_page, a_reply
 
 HASTY = CallLimits(total_deadline_seconds=0.4, tries=1)
 ONE_TRY = CallLimits(tries=1, tries_after_nonsense=1)
-DRIP_SECONDS = 0.02
+DRIP_SECONDS, DRIPS_FOR_SECONDS = 0.02, 30
 THEIR_NOW = 2_000_000_000
 
 
 def drips(start: bytes, drop: bytes) -> Callable[[Request, socket.socket], None]:
-    """Sends the start at once, then one drop after another for much longer than any deadline."""
+    """Sends the start at once, then one drop after another until nobody listens, or for much too long."""
 
     def script(_: Request, wire: socket.socket) -> None:
         wire.sendall(start)
-        for _turn in range(500):
+        for _turn in range(int(DRIPS_FOR_SECONDS / DRIP_SECONDS)):
             wire.sendall(drop)
             time.sleep(DRIP_SECONDS)
 
@@ -102,7 +102,7 @@ def test_h10_a_server_that_drips_is_left_at_the_deadline(vendor, a_client, told,
     with pytest.raises(MxTimedOut, match=r"payment detail 7: no whole answer from MX within 0\.4 seconds"):
         a_client(limits=HASTY).get_payment(7)
 
-    assert 0.35 < time.monotonic() - began < 1
+    assert HASTY.total_deadline_seconds <= time.monotonic() - began < DRIPS_FOR_SECONDS
     assert told.outcomes == ["mx_timed_out"]
     assert told[0].status is None
 
@@ -135,7 +135,7 @@ def test_h9_a_connection_that_hangs_ends_after_the_connect_timeout(a_client):
             with pytest.raises(MxUnreachable):
                 a_client(base_url=f"http://127.0.0.1:{port}", limits=limits).get_payment(7)
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < CallLimits().connect_timeout_seconds
 
 
 @pytest.mark.parametrize(
@@ -237,18 +237,26 @@ def test_gzip_a_byte_order_mark_chunks_and_a_declared_latin_1_are_read(vendor, c
 
 
 def test_h16_a_body_of_200_mb_is_left_at_the_cap(vendor, a_client):
+    sent = 0
+    nobody_listens = threading.Event()
+
     def floods(_: Request, wire: socket.socket) -> None:
+        nonlocal sent
         wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n")
-        for _turn in range(200):
-            wire.sendall(b" " * 1_000_000)
+        try:
+            for _turn in range(200):
+                wire.sendall(b" " * 1_000_000)
+                sent += 1_000_000
+        finally:
+            nobody_listens.set()
 
     vendor.answers(floods)
-    began = time.monotonic()
 
     with pytest.raises(MxBadResponse, match="larger than 20000000 bytes"):
         a_client(limits=ONE_TRY).get_payment(7)
 
-    assert time.monotonic() - began < 5
+    assert nobody_listens.wait(30)
+    assert sent < 40_000_000  # the cap, and what the sockets held
 
 
 def test_h16_a_gzip_bomb_is_left_before_it_unfolds(vendor, a_client):
@@ -436,8 +444,10 @@ def test_an_error_answer_does_not_cost_the_connection(vendor, client):
 
 
 def test_the_deadline_of_one_thread_is_not_anothers(vendor, a_client):
+    one_was_left = threading.Event()
+
     def slow(_: Request, wire: socket.socket) -> None:
-        time.sleep(0.5)
+        one_was_left.wait(30)
         wire.sendall(a_reply(a_payment_detail()))
 
     vendor.answers(slow)
@@ -449,8 +459,9 @@ def test_the_deadline_of_one_thread_is_not_anothers(vendor, a_client):
             outcomes.append(a_client(limits=limits).get_payment(FIRST_ID + 1))
         except MxTimedOut as error:
             outcomes.append(error)
+            one_was_left.set()
 
-    threads = [threading.Thread(target=call, args=(seconds,)) for seconds in (0.1, 5)]
+    threads = [threading.Thread(target=call, args=(seconds,)) for seconds in (0.5, 30)]
     for thread in threads:
         thread.start()
     for thread in threads:
