@@ -620,21 +620,26 @@ CREATE TABLE mx.payment_history (
     FOREIGN KEY (merchant_id, mx_payment_id) REFERENCES mx.payments ON DELETE CASCADE
 );
 
+-- Once a statement: row by row, it took a third of what a page of changed payments costs. Joined by a nested loop, which
+-- is what a plan made for a few rows and kept would do, a page of 1,000 is a million comparisons.
 CREATE FUNCTION mx.keep_payment_history() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, mx AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx SET enable_nestloop = off AS $$
 BEGIN
     INSERT INTO mx.payment_history
            (merchant_id, mx_payment_id, observed_at, amount_before, amount, status_before, status,
             refunded_amount_before, refunded_amount, settled_amount_before, settled_amount)
-    VALUES (NEW.merchant_id, NEW.mx_payment_id, NEW.observed_at, OLD.amount, NEW.amount, OLD.status, NEW.status,
-            OLD.refunded_amount, NEW.refunded_amount, OLD.settled_amount, NEW.settled_amount);
+    SELECT merchant_id, mx_payment_id, after.observed_at, before.amount, after.amount, before.status, after.status,
+           before.refunded_amount, after.refunded_amount, before.settled_amount, after.settled_amount
+      FROM after
+      JOIN before USING (merchant_id, mx_payment_id)
+     WHERE (before.amount, before.status, before.refunded_amount, before.settled_amount)
+           IS DISTINCT FROM (after.amount, after.status, after.refunded_amount, after.settled_amount);
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER payment_history AFTER UPDATE ON mx.payments FOR EACH ROW
-    WHEN ((OLD.amount, OLD.status, OLD.refunded_amount, OLD.settled_amount)
-          IS DISTINCT FROM (NEW.amount, NEW.status, NEW.refunded_amount, NEW.settled_amount))
-    EXECUTE FUNCTION mx.keep_payment_history();
+CREATE TRIGGER payment_history AFTER UPDATE ON mx.payments
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION mx.keep_payment_history();
 
 -- 3. Invoices ----------------------------------------------------------------------------------
 
@@ -2435,7 +2440,7 @@ CREATE TABLE mx.category_history (
 );
 
 CREATE FUNCTION mx.remember_categories() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog SET enable_nestloop = off AS $$
 BEGIN
     INSERT INTO mx.category_history (merchant_id, mx_payment_id, changed_at, category_before, source_before,
                                      category, source, rule_id, confidence, decided_by)
