@@ -7,6 +7,7 @@ import logging
 import dagster as dg
 
 from mx_pipeline.seeing.logs import formatter, log_to_stderr, logs_json
+from mx_pipeline.seeing.tracing import trace_if_wanted
 
 CONSOLE = "console"
 """Dagster's own name for it."""
@@ -22,9 +23,10 @@ def as_we_log(_: dg.InitLoggerContext) -> logging.Logger:
 
 
 def log_as_we_do() -> None:
-    """In the processes that load the code location, where somebody collects: else Dagster decides."""
+    """In the processes that load the code location, where somebody collects: else Dagster decides. And traces."""
     if logs_json():
         log_to_stderr(of_ours=logging.INFO)
+    trace_if_wanted()
 
 
 def run_config_of_logs() -> dict[str, object]:

@@ -37,6 +37,7 @@ from mx_pipeline.operations import (
 from mx_pipeline.operations.border import leave, run
 from mx_pipeline.operations.printing import say
 from mx_pipeline.seeing.logs import log_to_stderr
+from mx_pipeline.seeing.tracing import trace_if_wanted
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -95,6 +96,7 @@ def main() -> NoReturn:
 def _begin() -> None:
     """What a command logs, and asks for, says that it is this command's."""
     log_to_stderr()
+    trace_if_wanted()
     carry_on(Correlation(correlation_id=new_correlation_id()))
 
 

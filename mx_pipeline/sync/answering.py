@@ -17,6 +17,7 @@ from mx_pipeline.mx_api.merchant_gate import MerchantGate
 from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.sealing import Sealer
 from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
+from mx_pipeline.spans import span
 from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.dry_run import DryRun
 from mx_pipeline.sync.held_back import held_back
@@ -37,6 +38,7 @@ from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, 
 
 logger = logging.getLogger(__name__)
 
+FAILURES: frozenset[Outcome] = frozenset({"failed", "auth_failed"})
 KEY_REFUSED = (
     "MX Merchant refused the key of merchant {0}, and the schedule does not ask with it again; set the new one with "
     "mx-pipeline merchants set-key {0}"
@@ -115,7 +117,9 @@ class Answerer:
             correlation_id=request.correlation_id or correlation().correlation_id,
             traceparent=request.traceparent or correlation().traceparent,
         ):
-            report = self._run(merchant_id, claimed, phases, dagster_run_id, stop or self.stop)
+            with span("sync", merchant_id=merchant_id, request_id=request_id, mode=request.mode) as told:
+                report = self._run(merchant_id, claimed, phases, dagster_run_id, stop or self.stop)
+                told.tell(_told(report), failed=report.outcome in FAILURES)
 
             def write(tenant: Tenant) -> None:
                 if report.is_interrupted:
@@ -126,8 +130,7 @@ class Answerer:
                 )
 
             patiently(self.warehouse, merchant_id, write)
-            told = {"outcome": report.outcome, "seconds": round(report.seconds, 3)}
-            logger.info("a sync ended", extra={"run_id": report.run_id, **told})
+            logger.info("a sync ended", extra={**_told(report), "seconds": round(report.seconds, 3)})
             return report
 
     def ask_and_answer(
@@ -249,6 +252,13 @@ class Answerer:
     def _keep_usage(self, merchant_id: int, request_id: int, calls: CallCount) -> None:
         with self.warehouse.merchant(merchant_id) as tenant:
             keep_usage(tenant, request_id, calls.calls.copy())
+
+
+def _told(report: SyncReport) -> dict[str, int | str | None]:
+    """What logs and traces tell of a sync that ended; its message is in its row."""
+    calls = report.stats.get("apiCalls")
+    calls = calls if isinstance(calls, int) else None
+    return {"run_id": report.run_id, "outcome": report.outcome, "calls": calls}
 
 
 def failed_report(merchant_id: int, error: MxPipelineError) -> SyncReport:

@@ -18,6 +18,7 @@ from mx_pipeline.mx_api.calls import Call
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.mx_api.seen import SeenIds
 from mx_pipeline.records import RefusedRecord
+from mx_pipeline.spans import span
 from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
 from mx_pipeline.sync.progress import Progress
 from mx_pipeline.sync.stopping import StopSign
@@ -192,8 +193,11 @@ class Work:
             self.entering = self.told_phase = phase
         calls, early, began = self.calls.total, self.calls.to("invoice_detail"), time.monotonic()
         self.merged.setdefault(phase, Merged())
-        yield
-        merged = self.merged[phase]
+        with span(f"phase {phase}", merchant_id=self.order.merchant_id, run_id=self.run_id) as told:
+            yield
+            merged = self.merged[phase]
+            changed = {"inserted": merged.inserted, "updated": merged.updated, "unchanged": merged.unchanged}
+            told.tell({"calls": self.calls.total - calls, **changed})
         calls = self.calls.total - calls
         # Invoices are asked for while their list is read; they are the next phase's.
         if phase is Phase.INVOICE_MAP:
@@ -204,9 +208,7 @@ class Work:
         self.progress.ended(phase)
         self.seconds[phase.value] = round(time.monotonic() - began, 3)
         self.phases_done[phase] = {
-            "inserted": merged.inserted,
-            "updated": merged.updated,
-            "unchanged": merged.unchanged,
+            **changed,
             "calls": calls,
             "seconds": self.seconds[phase.value],
         }

@@ -20,6 +20,7 @@ from mx_pipeline.defs.syncing import answerer_of
 from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.operations.web.web_settings import WebSettings
 from mx_pipeline.seeing.logs import log_to_stderr
+from mx_pipeline.seeing.tracing import trace_if_wanted
 from mx_pipeline.settings import Settings
 from mx_pipeline.sync.answering import Answerer
 from mx_pipeline.sync.quiet_subscriptions import repair_quiet
@@ -149,6 +150,7 @@ def main() -> None:
     """`python -m mx_pipeline.worker.child NAME LOWEST_LANE`."""
     name, lowest_lane = sys.argv[1], int(sys.argv[2])
     log_to_stderr(of_ours=logging.INFO)
+    trace_if_wanted()
     child = Child(name, lowest_lane=lowest_lane)
     for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, child.stop)

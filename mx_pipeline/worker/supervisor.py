@@ -19,6 +19,7 @@ from mx_pipeline.local.dagster_parts import dagster_environment
 from mx_pipeline.seeing.channels import channel_of
 from mx_pipeline.seeing.logs import log_to_stderr
 from mx_pipeline.seeing.serving_metrics import metrics_served
+from mx_pipeline.seeing.tracing import wants_traces
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.logins import logins_of
 from mx_pipeline.worker.unanswered import unanswered_noticed
@@ -127,6 +128,7 @@ def run_worker(children: int = CHILDREN, *, metrics_port: int | None = None) -> 
     logins_of(settings)
     settings.dagster_storage_url()
     channel_of()
+    wants_traces(os.environ)
     with unanswered_noticed(settings), metrics_served(settings, metrics_port):
         return Supervisor.of(dagster_environment(os.environ), children).run()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,43 @@ import psycopg2
 import pytest
 import requests
 
+from mx_pipeline.sync.orders import Phase
 from mx_pipeline_tests.fakes.people import has_person_as, token_of
+from mx_pipeline_tests.fakes.small_collector import Came, SmallCollector
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 from mx_pipeline_tests.worker.conftest import ENOUGH_SECONDS, Deployment, until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+CALLER = "b7ad6b7169203331"
 WAITING = (
     "SELECT application_name FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE '%#%'"
 )
 
 
+@dataclass
+class Served:
+    """`mx-pipeline serve`."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(ENOUGH_SECONDS) == 0
+
+
 @pytest.fixture
-def serving(deployment: Deployment, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """`mx-pipeline serve`: where it is, and where its lines go."""
-    deployment.environment["MX_LOG_FORMAT"] = "json"
+def collector() -> Iterator[SmallCollector]:
+    with SmallCollector.in_thread() as collector:
+        yield collector
+
+
+@pytest.fixture
+def served(deployment: Deployment, collector: SmallCollector, tmp_path: Path) -> Iterator[Served]:
+    """With JSON to log, and traces to the collector; the worker, too."""
+    deployment.environment.update(MX_LOG_FORMAT="json", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     log = tmp_path / "serve.log"
     with log.open("wb") as lines:
         server = subprocess.Popen(
@@ -41,9 +64,8 @@ def serving(deployment: Deployment, tmp_path: Path) -> Iterator[tuple[str, Path]
         )
     with server:
         assert server.stdout is not None
-        yield server.stdout.readline().split(" on ")[1].split(";")[0], log
-        server.terminate()
-        server.wait(ENOUGH_SECONDS)
+        yield Served(server, server.stdout.readline().split(" on ")[1].split(";")[0], log)
+        server.kill()
 
 
 def lines_of(*logs: Path) -> list[dict[str, Any]]:
@@ -52,9 +74,8 @@ def lines_of(*logs: Path) -> list[dict[str, Any]]:
 
 
 def test_one_id_leads_from_the_caller_to_the_statement(
-    deployment: Deployment, serving: tuple[str, Path], database_url: str, tmp_path: Path
+    deployment: Deployment, served: Served, collector: SmallCollector, database_url: str, tmp_path: Path
 ) -> None:
-    url, served = serving
     worked = tmp_path / "worker.log"
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
@@ -65,11 +86,11 @@ def test_one_id_leads_from_the_caller_to_the_statement(
     with closing(psycopg2.connect(database_url)) as holder, holder.cursor() as cursor:
         cursor.execute("LOCK TABLE mx.payments")
         asked = requests.post(
-            f"{url}/api/sync/manual",
+            f"{served.url}/api/sync/manual",
             json={"merchantId": MERCHANT},
             headers={
                 "Authorization": f"Bearer {token}",
-                "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
+                "traceparent": f"00-{TRACE}-{CALLER}-01",
                 "X-Request-Id": "not a\tplain word",
             },
             timeout=ENOUGH_SECONDS,
@@ -82,6 +103,7 @@ def test_one_id_leads_from_the_caller_to_the_statement(
     answer = deployment.answered(request.request_id)
     figures = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=ENOUGH_SECONDS)
     deployment.stop()
+    served.stop()
 
     assert (asked.status_code, asked.headers["X-Request-Id"]) == (202, TRACE)
     assert (request.correlation_id, request.traceparent.split("-")[1]) == (TRACE, TRACE)
@@ -94,7 +116,7 @@ def test_one_id_leads_from_the_caller_to_the_statement(
     ):
         cursor.execute("SELECT value FROM run_tags WHERE key = 'mx/correlation'")
         assert cursor.fetchall() == [(TRACE,)]
-    lines = lines_of(served, worked)
+    lines = lines_of(served.log, worked)
     of_it = [line for line in lines if line.get("request_id") == request.request_id]
     assert {line.get("correlation_id") for line in of_it} == {TRACE}
     told = {line["message"]: line for line in of_it}
@@ -103,6 +125,26 @@ def test_one_id_leads_from_the_caller_to_the_statement(
     assert (ended["outcome"], ended["run_id"], ended["merchant_id"]) == ("success", answer.run_id, MERCHANT)
     assert [line for line in of_it if line["logger"] == "dagster" and "RUN_SUCCESS" in line["message"]]
     assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
-    everything = served.read_text() + worked.read_text()
-    assert token not in everything
-    assert "Clinic" not in everything
+    everything = served.log.read_bytes() + worked.read_bytes() + b"".join(collector.bodies)
+    assert token.encode() not in everything
+    assert b"Clinic" not in everything
+    nested(collector.spans, answer.run_id)
+
+
+def nested(spans: list[Came], run_id: int) -> None:
+    """The call, in it the sync, in it its phases: one trace, the caller's own."""
+    of_it = [span for span in spans if span.trace == TRACE]
+    (call,) = [span for span in of_it if span.parent == CALLER]
+    (sync,) = [span for span in of_it if span.parent == call.span]
+    phases = [span for span in of_it if span.parent == sync.span]
+    assert len(of_it) == 2 + len(phases), [span.name for span in of_it]
+    assert (call.name, call.attributes["status"], call.service) == (
+        "POST /api/sync/manual",
+        "202",
+        "mx-pipeline",
+    )
+    told = {name: sync.attributes[name] for name in ("merchant_id", "run_id", "outcome")}
+    assert told == {"merchant_id": str(MERCHANT), "run_id": str(run_id), "outcome": "success"}
+    assert [span.name for span in phases] == [f"phase {phase}" for phase in Phase]
+    assert int(sync.attributes["calls"]) >= int(phases[0].attributes["calls"]) > 0
+    assert not any(span.failed for span in of_it)

@@ -19,12 +19,14 @@ from mx_pipeline.operations.web.meters import OTHER, Meters
 from mx_pipeline.operations.web.problems import DEFECT, problem
 from mx_pipeline.operations.web.web_settings import WebSettings
 from mx_pipeline.seeing.logs import where
+from mx_pipeline.spans import span
 
 LARGEST_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
 """For the whole body; one byte a second must not hold a place."""
 TELLING = frozenset({b"x-request-id", b"traceparent"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
+FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
 ONE_YEAR_SECONDS = 31_536_000
 
 _log = logging.getLogger(__name__)
@@ -60,10 +62,15 @@ class Door:
             await send(message)
 
         try:
-            with correlated(
-                correlation_id=request_id, traceparent=traceparent if trace_id_of(traceparent) else None
+            with (
+                correlated(
+                    correlation_id=request_id, traceparent=traceparent if trace_id_of(traceparent) else None
+                ),
+                span("HTTP", correlation_id=request_id) as told,
             ):
                 await self._app(scope, Bounded(scope, receive), guarded)
+                method, path = _counted_as(scope)
+                told.tell({"status": status}, name=f"{method} {path}", failed=status >= FAILED)
         except Exception as error:
             _tell(error, request_id)
             self._meters.defects += 1

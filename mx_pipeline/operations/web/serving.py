@@ -17,6 +17,7 @@ from mx_pipeline.operations.printing import say
 from mx_pipeline.operations.web.app import create_app
 from mx_pipeline.operations.web.web_settings import WebSettings
 from mx_pipeline.seeing.logs import log_to_stderr
+from mx_pipeline.seeing.tracing import trace_if_wanted
 from mx_pipeline.settings import Settings
 
 MOST_CALLS_AT_ONCE = 1_000
@@ -45,6 +46,7 @@ def run_server(host: str, port: int, *, descriptor: int | None = None) -> int:
     `descriptor`: of a socket that listens already, and of a machine whose database is up.
     """
     log_to_stderr(of_ours=logging.INFO)
+    trace_if_wanted()
     in_force = settings_in_force() if descriptor is None else nullcontext(Settings.from_environment())
     listener = _listener(host, port) if descriptor is None else socket.socket(fileno=descriptor)
     with in_force as settings, listener:
