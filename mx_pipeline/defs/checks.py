@@ -68,8 +68,10 @@ def verdicts(
     for merchant_id in merchant_ids:
         with loader.merchant(merchant_id) as tenant:
             found = {key: LOOKS[key.name](tenant) for key in sorted(selected)}
+        partition = partition_of(merchant_id)
+        newest = {asset: _newest(instance, asset, partition) for asset in {key.asset_key for key in found}}
         for key, finding in found.items():
-            yield _verdict(instance, key, partition_of(merchant_id), finding)
+            yield _verdict(key, partition, finding, newest[key.asset_key])
 
 
 def summed_up(given: Iterable[dg.AssetCheckEvaluation]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -90,7 +92,7 @@ def summed_up(given: Iterable[dg.AssetCheckEvaluation]) -> Iterator[dg.AssetChec
 
 
 def _verdict(
-    instance: dg.DagsterInstance, key: dg.AssetCheckKey, partition: str, finding: Finding
+    key: dg.AssetCheckKey, partition: str, finding: Finding, newest: Target | None
 ) -> dg.AssetCheckEvaluation:
     facts = {name: value for name, value in finding.facts.items() if value is not None}
     return dg.AssetCheckEvaluation(
@@ -99,7 +101,7 @@ def _verdict(
         passed=finding.is_good,
         description=finding.words,
         metadata={"merchant": partition, **facts},
-        target_materialization_data=_newest(instance, key.asset_key, partition),
+        target_materialization_data=newest,
         partition=partition,
     )
 

@@ -7,12 +7,10 @@ from datetime import datetime
 
 import dagster as dg
 
-from mx_pipeline.defs import checks
-from mx_pipeline.defs.assets import materializations
-from mx_pipeline.defs.failures import is_as_before, made_it, told_to_dagster
+from mx_pipeline.defs.failures import told_to_dagster
 from mx_pipeline.defs.resources import MxResource, WarehouseResource
 from mx_pipeline.defs.syncing import answerer_name
-from mx_pipeline.sync.orders import SyncReport
+from mx_pipeline.defs.telling import telling
 from mx_pipeline.sync.rounds import Round
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.due import overtaken
@@ -45,23 +43,11 @@ def sync_due_merchants(
         reports = Round(answerer, planned_at, dagster_run_id=context.run_id).reports(
             config.merchants, overtaken=lambda merchants: _overtaken(dispatcher, merchants)
         )
-        with closing(reports):
+        with closing(reports), telling(context, loader) as told:
             for report in reports:
                 ended[report.outcome] += 1
-                if made_it(report):
-                    _tell(context, loader, report)
+                told.add(report)
     context.log.info(f"of {len(config.merchants)} merchants: {_summed_up(ended)}")
-
-
-def _tell(context: dg.OpExecutionContext, loader: Warehouse, report: SyncReport) -> None:
-    """Most merchants of a round are as they were: for them, that they were looked at is told, in few words."""
-    is_brief = is_as_before(report)
-    for made in materializations(loader, report, is_brief=is_brief):
-        context.log_event(made)
-    if not is_brief:
-        for verdict in checks.verdicts(context.instance, loader, [report.merchant_id]):
-            # Not without a run: of such verdicts Dagster 1.13.27 stores one for each partition, and refuses the next.
-            context.log_event(verdict)
 
 
 def _overtaken(dispatcher: Warehouse, merchants: Sequence[int]) -> set[int]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
-from sqlalchemy import Engine, QueuePool, event
+from sqlalchemy import Engine, QueuePool, event, text
 
+from mx_pipeline.definitions import defs
+from mx_pipeline.defs.rounds import OP, sync_round
 from mx_pipeline.defs.storage import PooledPostgresStorage
 from mx_pipeline.errors import BadSettings
+from mx_pipeline.local.dagster_parts import EVENTS_PER_BATCH
 from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
 from mx_pipeline.warehouse.diagnosing import dagsters_database
 from mx_pipeline.warehouse.logins import database_url
@@ -21,6 +25,10 @@ from mx_pipeline_tests.defs.conftest import ASSETS, Clinics
 
 PROJECT = Path(__file__).parents[2]
 MERCHANTS = 20
+MATERIALIZATIONS = """
+    SELECT count(*), count(DISTINCT xmin::text) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION'
+"""
+"""How many, and in how many transactions."""
 
 
 @pytest.fixture
@@ -123,3 +131,23 @@ def test_without_a_database_it_says_what_to_set(
 def test_definitions_can_be_looked_at_before_there_is_a_database(no_environment: None) -> None:
     with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
         assert instance.get_runs() == []
+
+
+def test_a_round_tells_of_its_merchants_in_one_write_for_each_asset(
+    clinics: Clinics, pooled: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", EVENTS_PER_BATCH)
+    clinics.instance = pooled
+    merchants = [int(clinics.add(1_000_000_001 + number, payments=2)) for number in range(3)]
+    config = {"planned_at": datetime.now(UTC).isoformat(), "merchants": merchants}
+
+    run = defs.resolve_job_def(sync_round.name).execute_in_process(
+        instance=pooled, run_config={"ops": {OP: {"config": config}}}
+    )
+
+    assert run.success
+    assert clinics.materialized("payments") == {str(merchant) for merchant in merchants}
+    (engine,) = engines_of(pooled)
+    with engine.connect() as connection:
+        written = connection.execute(text(MATERIALIZATIONS)).one()
+    assert written == (len(merchants) * len(ASSETS), len(ASSETS))
