@@ -14,6 +14,7 @@ from types import FrameType
 import dagster as dg
 from dagster._core.utils import make_new_run_id
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from mx_pipeline.correlation import correlated
 from mx_pipeline.defs.syncing import answerer_of
@@ -83,6 +84,9 @@ class Child:
                         bell.wait(self._ear, at_most=LOOK_AGAIN_SECONDS if waits else math.inf)
                 except MxPipelineError as error:
                     logger.warning("requests cannot be looked at: %s", error)
+                    time.sleep(PAUSE_SECONDS)
+                except SQLAlchemyError as error:  # its text can quote a statement
+                    logger.warning("Dagster's storage cannot be asked: %s", type(error).__name__)
                     time.sleep(PAUSE_SECONDS)
 
     def _keep_house(self, dispatcher: Warehouse, lost: LostRuns) -> None:
