@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 WORKERS ?= 3
 SIDE_BY_SIDE = --numprocesses=$(WORKERS) --dist=loadgroup
 
-.PHONY: help install demo up test test-system faults faults-full bench chaos docs check format clean
+.PHONY: help install demo up test test-system faults faults-full bench chaos soak docs check format clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench: $(INSTALLED) ## the figures of design and README, as ratios; one row alon
 
 chaos: $(INSTALLED) ## two minutes of seeded trouble: nothing lost, nothing doubled
 	$(BIN)/python -m mx_pipeline_tests.chaos
+
+soak: $(INSTALLED) ## half an hour of it over a whole installation with twenty clinics, and no process may grow
+	$(BIN)/python -m mx_pipeline_tests.chaos --soak
 
 docs: $(INSTALLED) ## write the pages that are made from code and schema: docs/errors.md, docs/columns.md
 	$(BIN)/python -m mx_pipeline_tests.docs

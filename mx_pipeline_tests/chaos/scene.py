@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from mx_pipeline.synthetic_mx import SyntheticMx
 from mx_pipeline_tests.fakes.bad_network import BadNetwork
@@ -21,6 +24,13 @@ from mx_pipeline_tests.fakes.watched_wire import WatchedWire
 PAYMENTS = 150
 PAGE_CAP = 60
 MODES = ("incremental", "incremental", "full")
+
+
+class Victim(Protocol):
+    """A process that may be killed or stopped at any moment."""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Nothing happens where it has ended."""
 
 
 @dataclass
@@ -44,6 +54,12 @@ class Patient:
             self.slowest_recovery = max(self.slowest_recovery, now - self.ill_since)
             self.ill_since = None
 
+    def signal(self, number: signal.Signals) -> None:
+        """To the process that syncs it, if one does."""
+        with self.lock:
+            if self.running is not None and self.running.process.is_alive():
+                os.kill(self.running.pid, number)
+
 
 @dataclass
 class Scene:
@@ -58,7 +74,7 @@ class Scene:
 
     @classmethod
     @contextmanager
-    def set_up(cls, *, merchants: int, seed: int, payments: int = PAYMENTS) -> Iterator[Scene]:
+    def set_up(cls, *, merchants: int, seed: int, payments: int = PAYMENTS) -> Generator[Scene]:
         with ExitStack() as open_things:
             postgres = open_things.enter_context(RestlessPostgres.in_directory())
             mx = open_things.enter_context(SyntheticMx.in_thread())
@@ -76,6 +92,10 @@ class Scene:
                 warehouse.has_merchant(merchant_id, key=key.consumer_key, secret=key.consumer_secret)
                 patients.append(Patient(Clinic(mx, warehouse, merchant_id, key=key)))
             yield cls(mx, postgres, warehouse, wire, network, patients)
+
+    def victim(self, dice: random.Random) -> Victim:
+        """Whose process is in trouble next."""
+        return dice.choice(self.patients)
 
     def sync(self, patient: Patient, mode: str, *, in_trouble: bool = True) -> str:
         """In a process of its own; what it tells in the end, or that it was killed."""

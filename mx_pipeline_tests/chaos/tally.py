@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from mx_pipeline_tests.chaos.scene import Scene
 from mx_pipeline_tests.fakes import invariants, oracle
@@ -37,6 +37,10 @@ class Tally:
             f"{sum(self.faults.values())} faults in {self.runs} runs, lost {self.lost}, doubled {self.doubled}, "
             f"cross-tenant {self.cross_tenant}, slowest recovery {self.slowest_recovery:.1f} s (seed {self.seed})"
         )
+
+    def as_json(self) -> dict[str, object]:
+        """The same, for a script."""
+        return {**asdict(self), "faults_in_all": sum(self.faults.values()), "is_clean": self.is_clean}
 
     def examine(self, scene: Scene) -> None:
         """Every clinic's rows against its own truth."""

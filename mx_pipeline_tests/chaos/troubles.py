@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -74,13 +73,14 @@ def database_sleeps(scene: Scene, dice: random.Random) -> None:
 
 
 def process_is_killed(scene: Scene, dice: random.Random) -> None:
-    _to_a_process(scene, dice, signal.SIGKILL)
+    scene.victim(dice).signal(signal.SIGKILL)
 
 
 def process_sleeps(scene: Scene, dice: random.Random) -> None:
-    patient = _to_a_process(scene, dice, signal.SIGSTOP)
+    victim = scene.victim(dice)
+    victim.signal(signal.SIGSTOP)
     time.sleep(dice.random())
-    _signal(patient, signal.SIGCONT)
+    victim.signal(signal.SIGCONT)
 
 
 def payments_arrive(scene: Scene, dice: random.Random) -> None:
@@ -117,15 +117,3 @@ def _where(scene: Scene, dice: random.Random) -> dict[str, Any]:
 
 def _anyone(scene: Scene, dice: random.Random) -> Patient:
     return dice.choice(scene.patients)
-
-
-def _to_a_process(scene: Scene, dice: random.Random, number: signal.Signals) -> Patient:
-    patient = _anyone(scene, dice)
-    _signal(patient, number)
-    return patient
-
-
-def _signal(patient: Patient, number: signal.Signals) -> None:
-    with patient.lock:
-        if patient.running is not None and patient.running.process.is_alive():
-            os.kill(patient.running.pid, number)
