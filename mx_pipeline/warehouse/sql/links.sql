@@ -109,7 +109,9 @@ SELECT DISTINCT ON (invoice_number) invoice_number, mx_payment_id
 -- name: payments_to_ask
 -- Payments that only their own page can settle: a number that proposes but does not suffice, a number
 -- that MX wrote and no invoice carries, a return that names nothing. The sums are made once for all
--- payments: one by one, each would be joined with all of the merchant's invoices. Not asked is a payment
+-- payments: one by one, each would be joined with all of the merchant's invoices. What a number is worth is
+-- asked of those payments alone that no invoice's sum settles; the invoices that carry it are looked up (OFFSET 0),
+-- where Postgres would read all of the merchant's for each payment. Not asked is a payment
 -- whose number MX did not write itself, where every invoice of that number has told its payments since, and
 -- this one is not among them: its own page could only say the same.
 WITH named AS MATERIALIZED (
@@ -119,26 +121,38 @@ WITH named AS MATERIALIZED (
      WHERE named.merchant_id = :merchant_id
        AND (CAST(:ids AS bigint[]) IS NULL OR named.mx_payment_id = ANY (CAST(:ids AS bigint[])))
      GROUP BY named.mx_payment_id
+), open AS MATERIALIZED (
+    SELECT payment.mx_payment_id, payment.type, payment.source, payment.created, payment.invoice_number
+      FROM mx.payments AS payment
+      LEFT JOIN named USING (mx_payment_id)
+     WHERE payment.merchant_id = :merchant_id
+       AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+       AND payment.source IS DISTINCT FROM 'QuickPay'
+       AND payment.detail_observed_at IS NULL
+       AND payment.invoice_ids IS NULL
+       -- An invoice that names the payment suffices, unless it is smaller: then the payment paid others, too.
+       AND (named.total_amount >= payment.amount - coalesce(payment.surcharge_amount, 0)) IS NOT TRUE
+), evidence AS MATERIALIZED (
+    SELECT evidence.mx_payment_id, evidence.candidates, evidence.suffices
+      FROM open
+      JOIN mx.number_evidence AS evidence
+        ON evidence.merchant_id = :merchant_id AND evidence.mx_payment_id = open.mx_payment_id
 )
 SELECT payment.mx_payment_id
-  FROM mx.payments AS payment
-  LEFT JOIN mx.number_evidence AS evidence USING (merchant_id, mx_payment_id)
-  LEFT JOIN named ON named.mx_payment_id = payment.mx_payment_id
- WHERE payment.merchant_id = :merchant_id
-   AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
-   AND payment.source IS DISTINCT FROM 'QuickPay'
-   AND payment.detail_observed_at IS NULL
-   AND payment.invoice_ids IS NULL
-   -- An invoice that names the payment suffices, unless it is smaller: then the payment paid others, too.
-   AND (named.total_amount >= payment.amount - coalesce(payment.surcharge_amount, 0)) IS NOT TRUE
-   AND CASE
+  FROM open AS payment
+  LEFT JOIN evidence USING (mx_payment_id)
+ WHERE CASE
            WHEN evidence.candidates > 0 THEN
                NOT evidence.suffices
                AND (payment.source IN ('Recurring', 'Invoice')
                     OR payment.type = 'Return'
                     OR EXISTS (SELECT
                                  FROM mx.invoice_map AS map
-                                 LEFT JOIN mx.invoice_documents AS invoice USING (merchant_id, mx_invoice_id)
+                                CROSS JOIN LATERAL (SELECT detail_observed_at
+                                                      FROM mx.invoice_documents AS stored
+                                                     WHERE stored.merchant_id = :merchant_id
+                                                       AND stored.mx_invoice_id = map.mx_invoice_id
+                                                    OFFSET 0) AS invoice
                                 WHERE map.merchant_id = :merchant_id
                                   AND map.invoice_number = payment.invoice_number
                                   AND ((payment.created < invoice.detail_observed_at) IS NOT TRUE
@@ -158,17 +172,45 @@ SELECT payment.mx_payment_id
 -- Invoices that a payment is known, or likely, to belong to, and whose own page was never read, or shows
 -- another total or quantity in the list since. Where several invoices carry a number, and no fewer payments
 -- of MX's own writing do, the invoices' pages tell what as many payments would have to be asked for.
-WITH contested AS (
-    SELECT invoice_number, count(*) AS payments
-      FROM mx.payments
+-- A number is looked at only where an invoice that carries it is unread; where some payments are meant, theirs are.
+WITH unread AS MATERIALIZED (
+    SELECT mx_invoice_id
+      FROM mx.invoice_documents
      WHERE merchant_id = :merchant_id
-       AND invoice_number IS NOT NULL
-       AND invoice_reference = invoice_number::text
-       AND source IN ('Recurring', 'Invoice')
-       AND invoice_ids IS NULL
-       AND detail_observed_at IS NULL
-       AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
-     GROUP BY invoice_number
+       AND CAST(:ids AS bigint[]) IS NULL
+       AND (detail_observed_at IS NULL
+            OR (listed_total IS NOT NULL AND listed_total IS DISTINCT FROM detail_of_total)
+            OR (listed_quantity IS NOT NULL AND listed_quantity IS DISTINCT FROM detail_of_quantity))
+), number AS MATERIALIZED (
+    SELECT map.invoice_number, count(*) AS candidates, min(map.mx_invoice_id) AS mx_invoice_id
+      FROM (SELECT map.invoice_number
+              FROM unread
+              JOIN mx.invoice_map AS map ON map.merchant_id = :merchant_id AND map.mx_invoice_id = unread.mx_invoice_id
+             UNION
+            SELECT invoice_number
+              FROM mx.payments
+             WHERE merchant_id = :merchant_id
+               AND mx_payment_id = ANY (CAST(:ids AS bigint[]))
+               AND invoice_number IS NOT NULL) AS carried
+      JOIN mx.invoice_map AS map ON map.merchant_id = :merchant_id AND map.invoice_number = carried.invoice_number
+     GROUP BY map.invoice_number
+), numbered AS MATERIALIZED (
+    -- Payments into which MX itself wrote such a number.
+    SELECT payment.mx_payment_id, payment.detail_observed_at, number.invoice_number, number.candidates,
+           number.mx_invoice_id
+      FROM number
+      JOIN mx.payments AS payment
+        ON payment.merchant_id = :merchant_id AND payment.invoice_number = number.invoice_number
+     WHERE payment.invoice_reference = payment.invoice_number::text
+       AND payment.source IN ('Recurring', 'Invoice')
+       AND payment.invoice_ids IS NULL
+       AND (CAST(:ids AS bigint[]) IS NULL OR payment.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+), contested AS (
+    SELECT invoice_number
+      FROM numbered
+     WHERE detail_observed_at IS NULL
+     GROUP BY invoice_number, candidates
+    HAVING candidates BETWEEN 2 AND count(*)
 ), proposed AS (
     SELECT unnest(invoice_ids) AS mx_invoice_id
       FROM mx.payments
@@ -176,28 +218,29 @@ WITH contested AS (
        AND invoice_ids IS NOT NULL
        AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
      UNION
-    SELECT evidence.mx_invoice_id
-      FROM mx.number_evidence AS evidence
-      JOIN mx.payments AS payment USING (merchant_id, mx_payment_id)
-     WHERE evidence.merchant_id = :merchant_id
-       AND (evidence.suffices OR (evidence.is_worth_reading AND payment.detail_observed_at IS NULL))
-       AND payment.invoice_ids IS NULL
-       AND (CAST(:ids AS bigint[]) IS NULL OR evidence.mx_payment_id = ANY (CAST(:ids AS bigint[])))
+    SELECT mx_invoice_id FROM numbered WHERE candidates = 1 AND detail_observed_at IS NULL
+     UNION
+    SELECT numbered.mx_invoice_id
+      FROM numbered
+     CROSS JOIN LATERAL (SELECT suffices
+                           FROM mx.number_evidence
+                          WHERE merchant_id = :merchant_id AND mx_payment_id = numbered.mx_payment_id
+                         OFFSET 0) AS evidence
+     WHERE numbered.candidates = 1 AND numbered.detail_observed_at IS NOT NULL AND evidence.suffices
+     UNION
+    SELECT link.mx_invoice_id
+      FROM unread
+      JOIN mx.payment_invoices AS link ON link.merchant_id = :merchant_id AND link.mx_invoice_id = unread.mx_invoice_id
      UNION
     SELECT mx_invoice_id
       FROM mx.payment_invoices
      WHERE merchant_id = :merchant_id
-       AND (CAST(:ids AS bigint[]) IS NULL OR mx_payment_id = ANY (CAST(:ids AS bigint[])))
+       AND mx_payment_id = ANY (CAST(:ids AS bigint[]))
      UNION
     SELECT map.mx_invoice_id
-      FROM (SELECT contested.invoice_number
-              FROM contested
-              JOIN mx.invoice_map AS map
-                ON map.merchant_id = :merchant_id AND map.invoice_number = contested.invoice_number
-             GROUP BY contested.invoice_number, contested.payments
-            HAVING count(*) BETWEEN 2 AND contested.payments) AS shared
+      FROM contested
       JOIN mx.invoice_map AS map
-        ON map.merchant_id = :merchant_id AND map.invoice_number = shared.invoice_number
+        ON map.merchant_id = :merchant_id AND map.invoice_number = contested.invoice_number
 )
 SELECT proposed.mx_invoice_id
   FROM proposed
@@ -221,6 +264,12 @@ WITH scope AS MATERIALIZED (
     SELECT mx_payment_id FROM scope
      UNION
     SELECT original_payment_id FROM scope WHERE original_payment_id IS NOT NULL
+), unnamed AS MATERIALIZED (
+    -- What a number is worth costs most to find out, and it is worth nothing where an invoice names the payment.
+    SELECT mx_payment_id
+      FROM reach
+     WHERE NOT EXISTS (SELECT FROM mx.invoice_payments AS named
+                        WHERE named.merchant_id = :merchant_id AND named.mx_payment_id = reach.mx_payment_id)
 ), claims AS (
     SELECT payment.mx_payment_id, claimed.position, claimed.mx_invoice_id, 'invoice_ids' AS basis, 1 AS strength
       FROM reach
@@ -238,10 +287,10 @@ WITH scope AS MATERIALIZED (
         ON named.merchant_id = :merchant_id AND named.mx_payment_id = reach.mx_payment_id
      UNION ALL
     SELECT evidence.mx_payment_id, 1, evidence.mx_invoice_id, 'number', 4
-      FROM reach
+      FROM unnamed
       JOIN mx.number_evidence AS evidence
         ON evidence.merchant_id = :merchant_id
-       AND evidence.mx_payment_id = reach.mx_payment_id
+       AND evidence.mx_payment_id = unnamed.mx_payment_id
        AND evidence.suffices
 ), held AS (
     SELECT claims.*, min(claims.strength) OVER (PARTITION BY claims.mx_payment_id) AS strongest
