@@ -5,6 +5,7 @@ import dagster as dg
 from mx_pipeline.defs.alerts import failed_runs
 from mx_pipeline.defs.anomalies import every_day, look_for_anomalies, no_anomaly
 from mx_pipeline.defs.assets import MX_INVOICE, MX_PAYMENT, merchant_sync
+from mx_pipeline.defs.canary import canary, every_quarter
 from mx_pipeline.defs.category_model import category_model
 from mx_pipeline.defs.figures import draw_clinic_figures
 from mx_pipeline.defs.freshness import merchants_are_fresh
@@ -20,8 +21,8 @@ log_as_we_do()
 defs = dg.Definitions(
     assets=[MX_PAYMENT, MX_INVOICE, merchant_sync, draw_clinic_figures, category_model],
     asset_checks=[no_anomaly],
-    jobs=[sync_merchant, sync_round, look_for_anomalies, tidy_up],
-    schedules=[rounds, every_day, tidying],
+    jobs=[sync_merchant, sync_round, look_for_anomalies, tidy_up, canary],
+    schedules=[rounds, every_day, tidying, every_quarter],
     sensors=[merchant_partitions, sync_requests, merchants_are_fresh, failed_runs],
     resources=resources,
     loggers={CONSOLE: as_we_log},

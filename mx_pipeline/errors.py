@@ -37,6 +37,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x BadSettings              an environment variable is missing or wrong
   x SealBroken               a sealed secret does not open with these keys for this merchant
   x AlertFailed              an alert did not get through to whoever should be told
+  x CanaryFailed             the canary did not come through, or a door between two merchants is open
   x LocalFailed              a part that this machine runs for us did not start
 """
 
@@ -264,6 +265,12 @@ class SealBroken(MxPipelineError):
     """A sealed secret does not open: another key, another merchant's row, or a changed byte."""
 
     code = "seal_broken"
+
+
+class CanaryFailed(MxPipelineError):
+    """The canary did not come through, or a door between two merchants is open."""
+
+    code = "canary_failed"
 
 
 class LocalFailed(MxPipelineError):

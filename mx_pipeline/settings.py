@@ -33,6 +33,9 @@ VENDOR_URLS: Mapping[MxEnvironment, str] = {
 """`mx_api.md` 1.1."""
 URL_VARIABLES: Mapping[MxEnvironment, str] = {"production": "MX_PRODUCTION_URL", "sandbox": "MX_SANDBOX_URL"}
 
+CANARY, NEIGHBOUR = 900_000_000_000_001, 900_000_000_000_002
+"""Two merchants of our own, whose vendor is this machine's; MX Merchant's own numbers have ten digits."""
+
 LogFormat: TypeAlias = Literal["text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
@@ -81,6 +84,8 @@ class Settings:
     """Whose tokens are taken, besides our own."""
     backup_recipients: tuple[str, ...] = ()
     """Public keys (age) of those who can open a backup; their identities are kept elsewhere."""
+    canary_url: str | None = None
+    """Where the vendor of the two canary merchants listens, on this machine."""
     log_format: LogFormat = "text"
     """Lines for a person, or JSON objects for whoever collects them."""
 
@@ -107,6 +112,7 @@ class Settings:
             token=(env.get("MX_TOKEN") or "").strip() or None,
             issuer=_issuer(env),
             backup_recipients=_recipients(env),
+            canary_url=_canary_url(env),
             log_format=log_format(env),
         )
 
@@ -274,6 +280,21 @@ def _issuer(env: Mapping[str, str]) -> Issuer | None:
     if parts.scheme == "http" and not is_this_machine(host):
         raise BadSettings("MX_OIDC_ISSUER must begin with https://: its keys decide who may do what")
     return Issuer(url, audience)
+
+
+def _canary_url(env: Mapping[str, str]) -> str | None:
+    """Of this machine alone: no clinic is led there, and nobody else's vendor is asked with the canary's key."""
+    url = (env.get("MX_CANARY_URL") or "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_ours = parts.scheme == "http" and is_this_machine(parts.hostname or "") and bool(parts.port)
+    except ValueError:
+        parts, is_ours = urlsplit(""), False
+    if not is_ours or "@" in parts.netloc or parts.path.strip("/") or parts.query:
+        raise BadSettings("MX_CANARY_URL must be a port of this machine, such as http://127.0.0.1:8199")
+    return f"http://{parts.netloc}"
 
 
 def _mx_url(env: Mapping[str, str], name: MxEnvironment) -> str:

@@ -13,6 +13,7 @@ from mx_pipeline.operations import (
     access_commands,
     audit_commands,
     backup_commands,
+    canary_command,
     cancel_command,
     category_commands,
     doctor_command,
@@ -56,6 +57,7 @@ app.command("sync")(sync_command.sync)
 app.command("cancel")(cancel_command.cancel)
 app.command("status")(status_command.status)
 app.command("doctor")(doctor_command.doctor)
+app.command("canary")(canary_command.canary)
 app.command("trace")(trace_command.trace)
 app.command("export")(export_command.export)
 app.add_typer(quarantine_commands.app, name="quarantine")

@@ -24,6 +24,7 @@ FULL = "the-disk-is-full"
 KEYS = "the-sealing-key"
 DENIED = "somebody-is-refused"
 DEFECT = "a-defect-of-ours"
+CANARY = "the-canary"
 SETUP = "the-installation-is-not-complete"
 
 
@@ -43,6 +44,7 @@ CATALOGUE: Mapping[str, Entry] = {
     "alert_failed": Entry(OPERATOR, "see whether MX_ALERT_URL or the mail server answers; it is tried again", SETUP),
     "bad_input": Entry(CALLER, "type what the message says", DENIED),
     "bad_settings": Entry(OPERATOR, "set the variable that the message names", SETUP),
+    "canary_failed": Entry(OPERATOR, "see which step failed: mx-pipeline canary", CANARY),
     "db_slow": Entry(OPERATOR, "none where it passed; else look for what keeps Postgres busy", POSTGRES),
     "internal": Entry(OPERATOR, "look the correlation id up in the log, and report what stands there", DEFECT),
     "interrupted": Entry(CALLER, "nothing; what is committed stays, and the next sync goes on", LOST,

@@ -21,6 +21,10 @@ WHAT_TO_DO = {
     "more of them, or Dagster's daemon with its sensor sync_requests",
     "partial": "merchant {merchant} had no whole sync for a day: mx-pipeline status {merchant} names what is missing, "
     "and mx-pipeline quarantine list what could not be taken in; then mx-pipeline sync {merchant} --full",
+    "canary": "the canary failed: a payment of our own did not come all the way, or a door between two merchants is "
+    "open. mx-pipeline canary says which step; if it names a door, stop serve and the workers first",
+    "canary_silent": "the canary has not looked for an hour: see its runs in Dagster (job canary), or unset "
+    "MX_CANARY_URL where it is not wanted any more",
     "lost": "the process of run {number} of merchant {merchant} was lost; another goes on with it. If this comes "
     "again, look at the worker's memory and at its machine's log",
 }

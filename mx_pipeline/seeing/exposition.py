@@ -42,6 +42,8 @@ HELP: Mapping[str, str] = {
     "mx_freshness_worst_seconds": "Age of the last whole sync of the merchant that is worst off.",
     "mx_merchant_age_seconds": "Age of the last whole sync, of the latest merchants alone (MX_METRICS_MERCHANTS).",
     "mx_merchant_may_be_seconds": "How old that may be.",
+    "mx_canary_well": "Whether the last look of the canary was well; missing where there is none.",
+    "mx_canary_age_seconds": "How long ago that was.",
     "mx_process_seconds_total": "CPU that this process used.",
     "mx_process_memory_bytes": "The most memory that this process had.",
     "mx_process_start_time_seconds": "When this process began.",

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mx_pipeline.correlation import correlated, correlation
-from mx_pipeline.errors import BadInput, MxCredentialsRefused, MxPipelineError, SyncStopped
+from mx_pipeline.errors import BadInput, BadSettings, MxCredentialsRefused, MxPipelineError, SyncStopped
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.mx_api.merchant_gate import MerchantGate
 from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.sealing import Sealer
-from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
+from mx_pipeline.settings import CANARY, NEIGHBOUR, MxEnvironment, Settings, mx_environment
 from mx_pipeline.spans import span
 from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.dry_run import DryRun
@@ -59,6 +59,8 @@ class Answerer:
     """For another sync of the same merchant to end."""
     stop: StopSign = field(default_factory=StopSign)
     """For all syncs that it answers."""
+    canary_url: str | None = None
+    """The vendor of the two canary merchants, and of nobody else."""
     _budgets: SharedBudgets = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -70,7 +72,14 @@ class Answerer:
         """As the environment says. Raises BadSettings."""
         leave_no_core_dump()
         warehouse = Warehouse(logins_of(settings), LOADER_ROLE)
-        return cls(warehouse, settings.sealer(), settings.mx_urls, name, stop=stop or StopSign())
+        return cls(
+            warehouse,
+            settings.sealer(),
+            settings.mx_urls,
+            name,
+            stop=stop or StopSign(),
+            canary_url=settings.canary_url,
+        )
 
     def under(self, name: str) -> Answerer:
         """The same connections and budgets, under another name."""
@@ -202,7 +211,7 @@ class Answerer:
         self, merchant: Merchant, credentials: Credentials, claimed: Claimed, calls: CallCount
     ) -> Generator[tuple[MxClient, MerchantGate]]:
         """The vendor, asked within the budget that all who use this key share."""
-        base_url, merchant_id = self.mx_urls[mx_environment(merchant.environment)], merchant.merchant_id
+        base_url, merchant_id = self._vendor_url(merchant), merchant.merchant_id
         with (
             self._budgets.gate(
                 merchant_id,
@@ -222,6 +231,14 @@ class Answerer:
             ) as client,
         ):
             yield client, gate
+
+    def _vendor_url(self, merchant: Merchant) -> str:
+        """Which world a merchant lives in is its row's to say; that it is a canary, its number's alone."""
+        if merchant.merchant_id not in (CANARY, NEIGHBOUR):
+            return self.mx_urls[mx_environment(merchant.environment)]
+        if self.canary_url is None:
+            raise BadSettings("MX_CANARY_URL is not set for the process that answers the canary")
+        return self.canary_url
 
     def _opened_key(self, merchant_id: int, claimed: Claimed) -> tuple[Merchant, Credentials]:
         """The key leaves its seal once a sync, and again where it was replaced; that goes on the record.

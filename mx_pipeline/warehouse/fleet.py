@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mx_pipeline.warehouse.canary import last_look
 from mx_pipeline.warehouse.connections import Session
 from mx_pipeline.warehouse.freshness import freshness
 
@@ -37,6 +38,9 @@ def figures(session: Session, *, merchants: int) -> Iterator[Figure]:
     yield Figure("mx_calls_last_hour", sum(row.calls for row in runs.values()))
     for name, value in session.run("metrics", "budgets").mappings().one().items():
         yield Figure(f"mx_budget_{name}", value)
+    if (look := last_look(session)) is not None:
+        yield Figure("mx_canary_well", int(look.is_well))
+        yield Figure("mx_canary_age_seconds", look.seconds_ago)
     late = freshness(session)
     yield Figure("mx_merchants_late", sum(one.is_late for one in late))
     yield Figure("mx_freshness_worst_seconds", max((one.age_seconds for one in late), default=0.0))

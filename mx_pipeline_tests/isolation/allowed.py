@@ -13,6 +13,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("a table without a tenant", "mx.role_gives"): "who may give which role, the same everywhere; no data",
     ("a table without a tenant", "mx.webhook_strangers"): "how many came with a key that nobody has; no data",
     ("a table without a tenant that a role may touch", "mx.webhook_strangers for mx_dispatcher"): "the same",
+    ("a table without a tenant", "mx.canary"): "how the last look of the canary ended; no data",
+    ("a table without a tenant that a role may touch", "mx.canary for mx_dispatcher"): "the same",
     ("a table without a tenant", "mx.alerts"): "hashes of what operators were told, so that nobody is told twice",
     ("a table without a tenant that a role may touch", "mx.alerts for mx_dispatcher"): "the same",
     ("a table without a tenant that a role may touch", "mx.credential_budgets for mx_dispatcher"):

@@ -25,6 +25,7 @@ A_FLEET = """
            (:two, 'incremental', 'failed', now() - interval '3 hours', now() - interval '2 hours', '{}');
     INSERT INTO mx.sync_requests (merchant_id, asked_by, asked_through, mode, lane, waits_since)
     VALUES (:two, 'schedule', 'schedule', 'incremental', 2, now() - interval '100 seconds');
+    INSERT INTO mx.canary (is_well, ended_at) VALUES (true, now());
     INSERT INTO mx.credential_budgets (credential, level, opened_at, last_call_at)
     VALUES ('one', 8, NULL, now()), ('two', 2, now(), now()), ('old', 99, NULL, now() - interval '2 hours')"""
 

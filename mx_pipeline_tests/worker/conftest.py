@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from mx_pipeline.defs.storage import engine_of
 from mx_pipeline.local.dagster_parts import dagster_environment
 from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
 from mx_pipeline.sealing import SealingKey
+from mx_pipeline.settings import CANARY
 from mx_pipeline.synthetic_mx import SyntheticMx
 from mx_pipeline.warehouse.requests import SyncRequest, ask
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
@@ -40,12 +43,28 @@ def until(is_so: Callable[[], Any], what: str) -> Any:
     return found
 
 
+@dataclass
+class Served:
+    """`mx-pipeline serve`."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            assert self.process.wait(ENOUGH_SECONDS) == 0
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
 class Deployment:
     """Merchants on both sides, and workers."""
 
     def __init__(self, mx: SyntheticMx, warehouse: WarehouseUnderTest, environment: dict[str, str]) -> None:
         self.mx, self.warehouse, self.environment = mx, warehouse, environment
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.servers: list[Served] = []
 
     def add(self, merchant_id: int = MERCHANT, *, payments: int = 30) -> int:
         key = self.mx.add_merchant(merchant_id, payments=payments)
@@ -68,6 +87,21 @@ class Deployment:
         self.workers.append(worker)
         until(lambda: len(self.listening(worker)) == children, "children that listen")
         return worker
+
+    def serve(self, *, log: Path | None = None) -> Served:
+        """Start the HTTP API on a port of its own."""
+        with Path(os.devnull if log is None else log).open("ab") as lines:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "mx_pipeline.operations", "serve", "--port", "0"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=lines,
+                text=True,
+            )
+        assert server.stdout is not None
+        served = Served(server, server.stdout.readline().split(" on ")[1].split(";")[0])
+        self.servers.append(served)
+        return served
 
     def children(self, worker: subprocess.Popen[bytes]) -> list[int]:
         return [child.pid for child in psutil.Process(worker.pid).children()]
@@ -94,6 +128,8 @@ class Deployment:
         return until(done, f"an answer to request {request_id}")
 
     def stop(self) -> None:
+        for server in self.servers:
+            server.stop()
         for worker in self.workers:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGTERM)
@@ -103,6 +139,13 @@ class Deployment:
                 os.killpg(worker.pid, signal.SIGKILL)
                 worker.wait()
                 raise
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """One of this machine that is free now."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +177,9 @@ def deployment(
     yield deployment
     deployment.stop()
     synthetic_mx.answers_truthfully()
-    for (merchant_id,) in warehouse.rows("SELECT merchant_id FROM mx.mx_merchant_configs"):
+    for (merchant_id,) in warehouse.rows(
+        "SELECT merchant_id FROM mx.mx_merchant_configs WHERE merchant_id < :canary", canary=CANARY
+    ):
         synthetic_mx.remove_merchant(merchant_id)
     with closing(psycopg2.connect(postgres.url())) as connection:
         connection.autocommit = True

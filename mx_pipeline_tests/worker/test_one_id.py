@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,42 +26,10 @@ WAITING = (
 )
 
 
-@dataclass
-class Served:
-    """`mx-pipeline serve`."""
-
-    process: subprocess.Popen[str]
-    url: str
-    log: Path
-
-    def stop(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(ENOUGH_SECONDS) == 0
-
-
 @pytest.fixture
 def collector() -> Iterator[SmallCollector]:
     with SmallCollector.in_thread() as collector:
         yield collector
-
-
-@pytest.fixture
-def served(deployment: Deployment, collector: SmallCollector, tmp_path: Path) -> Iterator[Served]:
-    """With JSON to log, and traces to the collector; the worker, too."""
-    deployment.environment.update(MX_LOG_FORMAT="json", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
-    log = tmp_path / "serve.log"
-    with log.open("wb") as lines:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "mx_pipeline.operations", "serve", "--port", "0"],
-            env=deployment.environment,
-            stdout=subprocess.PIPE,
-            stderr=lines,
-            text=True,
-        )
-    with server:
-        assert server.stdout is not None
-        yield Served(server, server.stdout.readline().split(" on ")[1].split(";")[0], log)
-        server.kill()
 
 
 def lines_of(*logs: Path) -> list[dict[str, Any]]:
@@ -74,14 +38,18 @@ def lines_of(*logs: Path) -> list[dict[str, Any]]:
 
 
 def test_one_id_leads_from_the_caller_to_the_statement(
-    deployment: Deployment, served: Served, collector: SmallCollector, database_url: str, tmp_path: Path
+    deployment: Deployment,
+    collector: SmallCollector,
+    database_url: str,
+    unused_port: int,
+    tmp_path: Path,
 ) -> None:
-    worked = tmp_path / "worker.log"
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    deployment.environment |= {"MX_LOG_FORMAT": "json", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    worked, answered = tmp_path / "worker.log", tmp_path / "serve.log"
+    served = deployment.serve(log=answered)
     deployment.add()
     token = token_of(deployment.warehouse, has_person_as(deployment.warehouse, "tenant_admin", MERCHANT))
-    deployment.work(1, "--metrics-port", str(port), log=worked)
+    deployment.work(1, "--metrics-port", str(unused_port), log=worked)
 
     with closing(psycopg2.connect(database_url)) as holder, holder.cursor() as cursor:
         cursor.execute("LOCK TABLE mx.payments")
@@ -101,9 +69,8 @@ def test_one_id_leads_from_the_caller_to_the_statement(
         "SELECT request_id, correlation_id, traceparent FROM mx.sync_requests"
     )
     answer = deployment.answered(request.request_id)
-    figures = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=ENOUGH_SECONDS)
+    figures = requests.get(f"http://127.0.0.1:{unused_port}/metrics", timeout=ENOUGH_SECONDS)
     deployment.stop()
-    served.stop()
 
     assert (asked.status_code, asked.headers["X-Request-Id"]) == (202, TRACE)
     assert (request.correlation_id, request.traceparent.split("-")[1]) == (TRACE, TRACE)
@@ -116,7 +83,7 @@ def test_one_id_leads_from_the_caller_to_the_statement(
     ):
         cursor.execute("SELECT value FROM run_tags WHERE key = 'mx/correlation'")
         assert cursor.fetchall() == [(TRACE,)]
-    lines = lines_of(served.log, worked)
+    lines = lines_of(answered, worked)
     of_it = [line for line in lines if line.get("request_id") == request.request_id]
     assert {line.get("correlation_id") for line in of_it} == {TRACE}
     told = {line["message"]: line for line in of_it}
@@ -125,7 +92,7 @@ def test_one_id_leads_from_the_caller_to_the_statement(
     assert (ended["outcome"], ended["run_id"], ended["merchant_id"]) == ("success", answer.run_id, MERCHANT)
     assert [line for line in of_it if line["logger"] == "dagster" and "RUN_SUCCESS" in line["message"]]
     assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
-    everything = served.log.read_bytes() + worked.read_bytes() + b"".join(collector.bodies)
+    everything = answered.read_bytes() + worked.read_bytes() + b"".join(collector.bodies)
     assert token.encode() not in everything
     assert b"Clinic" not in everything
     nested(collector.spans, answer.run_id)

@@ -1,6 +1,6 @@
 -- name: troubles
 -- What a person has to act on now, of all merchants: a kind, and whose. A partial sync is one after a day without a
--- whole one; a lost process is told of for a day.
+-- whole one; a lost process is told of for a day; a canary that fell silent, too: then somebody has taken it away.
 SELECT 'auth_failed' AS kind, merchant_id, NULL::bigint AS number
   FROM mx.mx_merchant_configs
  WHERE is_active AND credentials_refused_at IS NOT NULL
@@ -19,6 +19,10 @@ UNION ALL
 SELECT 'lost', merchant_id, run_id
   FROM mx.sync_runs
  WHERE started_at > now() - interval '2 days' AND finished_at > now() - interval '1 day' AND message = :lost
+UNION ALL
+SELECT CASE WHEN is_well THEN 'canary_silent' ELSE 'canary' END, 0, NULL
+  FROM mx.canary
+ WHERE NOT is_well OR ended_at BETWEEN now() - interval '1 day' AND now() - interval '1 hour'
  ORDER BY kind, merchant_id
  LIMIT :most
 

@@ -1297,6 +1297,14 @@ CREATE TABLE mx.alerts (
     told_at       timestamptz NOT NULL
 );
 
+-- How the last look of the canary ended, as one row; no data.
+CREATE TABLE mx.canary (
+    is_only       boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    is_well       boolean NOT NULL,
+    ended_at      timestamptz NOT NULL,
+    last_well_at  timestamptz
+);
+
 CREATE TABLE mx.certificates (
     merchant_id     bigint NOT NULL,
     certificate_id  bigint GENERATED ALWAYS AS IDENTITY,
@@ -1915,6 +1923,7 @@ GRANT UPDATE (attempt, launched_at, status, claimed_by, claimed_at, finished_at,
               unanswered_at) ON mx.sync_requests TO mx_dispatcher;
 GRANT UPDATE (phase, finished_at, outcome, message) ON mx.sync_runs TO mx_dispatcher;
 GRANT SELECT, INSERT, UPDATE, DELETE ON mx.alerts TO mx_dispatcher;
+GRANT SELECT, INSERT, UPDATE ON mx.canary TO mx_dispatcher;
 GRANT SELECT (level, paused_until, opened_at, last_call_at) ON mx.credential_budgets TO mx_dispatcher;
 
 -- Whoever acts says what was done; number, time and hash are the trigger's. Only the auditor reads it all.
@@ -3813,5 +3822,7 @@ COMMENT ON COLUMN mx.category_history.confidence IS
 COMMENT ON COLUMN mx.category_history.decided_by IS
     'Who made what decided.';
 
+COMMENT ON TABLE mx.canary IS
+    'How the last look of the canary ended; one row at most.';
 COMMENT ON TABLE mx.alerts IS
     'One row per fault that operators were told of, by a hash of what it is about, so that nobody is told it twice.';
