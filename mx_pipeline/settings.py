@@ -104,7 +104,7 @@ class Settings:
             },
             listen_url=env.get("MX_LISTEN_DATABASE_URL") or None,
             dagster_url=env.get("DAGSTER_PG_URL") or embedded_url(home, EMBEDDED_DAGSTER),
-            redis_url=env.get("MX_REDIS_URL") or None,
+            redis_url=_redis_url(env),
             sealing_key=_sealing_key(env, home),
             previous_sealing_key=_key_of(env, "MX_SEALING_KEY_PREVIOUS"),
             mx_urls={name: _mx_url(env, name) for name in MX_ENVIRONMENTS},
@@ -249,6 +249,23 @@ def _sealing_key(env: Mapping[str, str], home: Path) -> SealingKey | None:
 def _key_of(env: Mapping[str, str], variable: str) -> SealingKey | None:
     text = env.get(variable)
     return SealingKey.from_base64(text, variable=variable) if text else None
+
+
+def _redis_url(env: Mapping[str, str]) -> str | None:
+    url = (env.get("MX_REDIS_URL") or "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_redis = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_redis = False
+    if not is_redis:
+        raise BadSettings(
+            "MX_REDIS_URL must look like redis://host:6379/0, or with TLS like "
+            "rediss://user:password@host:6379/0?ssl_cert_reqs=required"
+        )
+    return url
 
 
 def _recipients(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -57,7 +57,14 @@ def _findings() -> Sequence[Finding]:
 
 
 def _parts(settings: Settings) -> dict[str, Part]:
-    from mx_pipeline.operations.doctor import of_answering, of_dagster, of_database, of_merchants, of_vendor
+    from mx_pipeline.operations.doctor import (
+        of_answering,
+        of_dagster,
+        of_database,
+        of_merchants,
+        of_seeing,
+        of_vendor,
+    )
     from mx_pipeline.warehouse.logins import logins_of
 
     logins = logins_of(settings)
@@ -68,6 +75,7 @@ def _parts(settings: Settings) -> dict[str, Part]:
         "MX Merchant": lambda: of_vendor.vendor(settings),
         of_dagster.FILE: of_dagster.instance_file,
         "Dagster's database": lambda: of_dagster.storage(settings),
+        "seeing": lambda: of_seeing.seeing(settings),
         "bell": lambda: of_answering.bell(settings),
     }
 

@@ -65,12 +65,12 @@ class Mail:
     def send(self, subject: str, text: str) -> None:
         """One mail."""
         mail = EmailMessage()
-        mail["Subject"], mail["From"], mail["To"] = f"mx_pipeline: {subject}", self.sender, self.to
-        mail.set_content(text)
         try:
+            mail["Subject"], mail["From"], mail["To"] = f"mx_pipeline: {subject}", self.sender, self.to
+            mail.set_content(text)
             with smtplib.SMTP(self.host, self.port, timeout=ANSWER_SECONDS) as server:
                 server.send_message(mail)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, ValueError, smtplib.SMTPException) as error:
             raise AlertFailed(f"MX_ALERT_SMTP did not take the mail ({type(error).__name__})") from None
 
 

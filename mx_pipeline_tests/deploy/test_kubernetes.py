@@ -100,6 +100,24 @@ def test_no_secret_stands_in_a_manifest() -> None:
                 assert variable["valueFrom"]["secretKeyRef"]["name"] in SECRETS
 
 
+def test_who_tells_and_who_shows_have_their_secrets_by_reference_and_start_without() -> None:
+    optional = {
+        (container["name"], variable["name"])
+        for _, container in containers()
+        for variable in container["env"]
+        if variable["valueFrom"].get("secretKeyRef", {}).get("optional")
+    }
+
+    assert optional == {
+        *(
+            (name, alert)
+            for name in ("warm-worker", "code-server")
+            for alert in ("MX_ALERT_URL", "MX_ALERT_SECRET")
+        ),
+        ("api", "MX_METRICS_TOKEN"),
+    }
+
+
 def test_only_the_migration_has_the_migrating_login() -> None:
     has_it = {
         manifest["metadata"]["name"] for manifest, container in containers() if "-migration" in str(container)

@@ -148,3 +148,35 @@ def test_what_the_environment_lacks_is_one_line(patient: Patient) -> None:
 
     assert "MX_SEALING_KEY is not set" in failing(without)["settings"]
     assert "MX_SEALING_KEY" in failing(wrong)["settings"]
+
+
+def test_what_is_told_to_whom_is_looked_at(patient: Patient) -> None:
+    closed = closed_port()
+    away = failing(
+        patient.findings(
+            MX_ALERT_URL=f"http://127.0.0.1:{closed}/hook-of-a-secret-place",
+            MX_REDIS_URL=f"redis://:hush-hush@127.0.0.1:{closed}/0",
+            MX_METRICS_MERCHANTS="many",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{closed}",
+        )
+    )
+    bad = failing(patient.findings(MX_ALERT_URL="http://elsewhere.example/hook"))
+    refused = {
+        name: patient.shell.but(**{name: value})("doctor")
+        for name, value in (
+            ("MX_REDIS_URL", "http://127.0.0.1:6379"),
+            ("MX_LOG_FORMAT", "xml"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        )
+    }
+
+    assert away.keys() >= {"alerts", "metrics", "traces", "Redis"}
+    assert "mend MX_ALERT_URL" in away["alerts"]
+    assert "mend MX_REDIS_URL" in away["Redis"]
+    assert "MX_METRICS_MERCHANTS must be a number" in away["metrics"]
+    assert "mend OTEL_EXPORTER_OTLP_ENDPOINT" in away["traces"]
+    assert not [secret for secret in ("hush", "secret-place") if secret in str(away)]
+    assert "MX_ALERT_URL must be https://" in bad["alerts"]
+    assert {
+        name: ran.code > 0 and f"{name} must" in ran.out + ran.err for name, ran in refused.items()
+    } == dict.fromkeys(refused, True)
