@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from mx_pipeline.mx_api.calls import CallLimits
@@ -18,12 +19,15 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnde
 QUICK = CallLimits(
     backoff_base_seconds=0.01,
     backoff_cap_seconds=0.05,
-    connect_timeout_seconds=1,
+    connect_timeout_seconds=10,
     recheck_seconds=0.05,
-    outage_patience_seconds=0.8,
+    outage_patience_seconds=30,
     cool_down_seconds=0.02,
     cool_down_cap_seconds=0.1,
 )
+"""No pause is long; but whoever has to be outlasted is, however slow this machine is."""
+GIVES_UP = msgspec.structs.replace(QUICK, outage_patience_seconds=0.8)
+"""For a vendor that never comes back."""
 
 
 class Clinic:

@@ -56,11 +56,13 @@ class RestlessPostgres:
             self._signal(signal.SIGKILL)
             self.server.start()
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, is_asleep: threading.Event | None = None) -> None:
         """Every process of it is stopped for so long, as in a container that is paused."""
         with self._turn:
             self._signal(signal.SIGSTOP)
             try:
+                if is_asleep is not None:
+                    is_asleep.set()
                 time.sleep(seconds)
             finally:
                 self._signal(signal.SIGCONT)

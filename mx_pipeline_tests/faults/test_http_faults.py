@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from mx_pipeline.synthetic_mx import faults
 from mx_pipeline_tests.fakes import oracle
-from mx_pipeline_tests.fakes.clinic import QUICK
 from mx_pipeline_tests.fakes.examination import Examination
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 
 IN_FLIGHT_AT_MOST = 16
-PATIENT = msgspec.structs.replace(QUICK, outage_patience_seconds=5)
-"""However busy this machine is, the good answers come sooner."""
 
 
 @pytest.mark.parametrize(
@@ -48,7 +44,7 @@ def test_h7_an_invoice_that_always_fails_is_set_aside_and_the_others_land(examin
 
 
 def test_h7_many_invoices_that_always_fail_do_not_stop_the_others(examination: Examination) -> None:
-    clinic = examination.clinic(payments=60, limits=PATIENT)
+    clinic = examination.clinic(payments=60)
     bad = oracle.linked_invoices(clinic.mx, MERCHANT)[-9:]
     for each in bad:
         clinic.mx.answers(faults.fails(502, endpoint="invoice", record_id=str(each)))

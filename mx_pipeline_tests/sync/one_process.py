@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,8 +21,10 @@ from mx_pipeline.warehouse.logins import LOADER_ROLE, Logins
 LIMITS = CallLimits(backoff_base_seconds=0.01, backoff_cap_seconds=0.05, cool_down_seconds=0.1)
 
 
-def use(warehouse: Warehouse, told: dict[str, Any]) -> dict[str, Any]:
-    """Ask for one payment again and again; when the calls went out, and what came of them."""
+def use(
+    warehouse: Warehouse, told: dict[str, Any], *, goes_on: Callable[[], bool] = lambda: False
+) -> dict[str, Any]:
+    """Ask for one payment again and again, for some seconds and as long as `goes_on`; what came of it, and when."""
     calls: list[Call] = []
     budgets = SharedBudgets(warehouse, LIMITS)
     with (
@@ -34,7 +37,7 @@ def use(warehouse: Warehouse, told: dict[str, Any]) -> dict[str, Any]:
         until = time.monotonic() + told["seconds"]
 
         def ask_on(_: int) -> None:
-            while time.monotonic() < until:
+            while time.monotonic() < until or goes_on():
                 try:
                     client.get_payment(told["payment"])
                 except MxApiError:
@@ -43,7 +46,11 @@ def use(warehouse: Warehouse, told: dict[str, Any]) -> dict[str, Any]:
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(ask_on, range(16)))
     # The monotonic clock is the machine's, so two processes' moments can be compared.
-    return {"starts": sorted(call.sent_at for call in calls), "outcomes": [call.outcome for call in calls]}
+    return {
+        "starts": sorted(call.sent_at for call in calls),
+        "spans": [(call.sent_at, call.sent_at + call.seconds) for call in calls],
+        "outcomes": [call.outcome for call in calls],
+    }
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ def a_gate(warehouse: WarehouseUnderTest, *, environment: str = "sandbox", limit
     return budgets.gate(MERCHANT, KEY, environment=environment, keep_usage=lambda: None)
 
 
-def eventually(holds: Callable[[], bool], *, seconds: float = A_REFRESH) -> bool:
+def eventually(holds: Callable[[], bool], *, seconds: float = 30) -> bool:
     until = time.monotonic() + seconds
     while not holds() and time.monotonic() < until:
         time.sleep(0.02)
@@ -78,23 +78,22 @@ def test_two_processes_share_one_budget(mx: SyntheticMx, a_clinic: Callable[...,
     mx.reset_calls()
     told = {
         "mx": mx.url, "merchant": MERCHANT, "key": clinic.key.consumer_key, "secret": clinic.key.consumer_secret,
-        "payment": payment, "credential": KEY, "seconds": 3.5, "sealing_key": clinic.warehouse.logins.key.to_base64(),
+        "payment": payment, "credential": KEY, "seconds": 2.5, "sealing_key": clinic.warehouse.logins.key.to_base64(),
         "database": clinic.warehouse.logins.admin.render_as_string(hide_password=False),
     }  # fmt: skip
     other = subprocess.Popen(
         [sys.executable, "-m", "mx_pipeline_tests.sync.one_process", json.dumps(told)], stdout=subprocess.PIPE
     )
 
-    ours = use(clinic.warehouse.loader, told)
+    ours = use(clinic.warehouse.loader, told, goes_on=lambda: other.poll() is None)
     theirs = json.loads(other.communicate(timeout=30)[0])
 
     assert {*ours["outcomes"], *theirs["outcomes"]} == {"ok"}
-    both = max(ours["starts"][0], theirs["starts"][0]), min(ours["starts"][-1], theirs["starts"][-1])
-    shares = [
-        sum(both[0] <= start <= both[1] for start in starts) for starts in (ours["starts"], theirs["starts"])
-    ]
-    assert min(shares) > 50
-    assert min(shares) / max(shares) > 0.6  # half of it each
+    settled, over = max(ours["starts"][0], theirs["starts"][0]), min(ours["starts"][-1], theirs["starts"][-1])
+    for used in (ours, theirs):  # half of it each, and however slow one of them is, the other takes no more
+        began = [start for start in used["starts"] if settled < start < over]
+        in_flight = [sum(start <= at < end for start, end in used["spans"]) for at in began]
+        assert max(in_flight) == 4
     assert mx.calls()["most_in_flight"] == 8
 
 
@@ -106,18 +105,19 @@ def test_a_process_that_died_shares_no_more_after_half_a_minute(warehouse: Wareh
         # The living give a sign of life within a second; so this asks, too, that they do.
         assert eventually(lambda: warehouse.value("SELECT min(expires_at) > now() FROM mx.credential_users"))
         warehouse.damage(
-            "INSERT INTO mx.credential_users SELECT credential, 'a dead one', now() + interval '1 second'"
+            "INSERT INTO mx.credential_users SELECT credential, 'a dead one', now() + interval '1 hour'"
             "  FROM mx.credential_budgets"
         )
         assert eventually(lambda: gate.budget.share <= 3)
+        warehouse.damage("UPDATE mx.credential_users SET expires_at = now() WHERE holder = 'a dead one'")
 
-        assert eventually(lambda: gate.budget.share == 4, seconds=3)
+        assert eventually(lambda: gate.budget.share == 4)
 
 
 def test_h1_a_pause_holds_in_every_process(warehouse: WarehouseUnderTest) -> None:
     warehouse.has_merchant()
     with a_gate(warehouse) as gate, a_gate(warehouse) as other:
-        saw(gate, "mx_rate_limited", retry_after=30)
+        saw(gate, "mx_rate_limited", retry_after=60)
 
         assert eventually(lambda: other.budget.resumes_in() > 25)
         assert eventually(lambda: other.budget.level == 4)
@@ -131,7 +131,7 @@ def test_h3_two_processes_in_the_same_trouble_halve_once(warehouse: WarehouseUnd
         saw(other, "mx_timed_out", sent_at=sent_at)
         time.sleep(A_REFRESH)
 
-        assert (gate.budget.level, other.budget.level) == (4, 4)
+        assert eventually(lambda: (gate.budget.level, other.budget.level) == (4, 4), seconds=5)
 
 
 def test_h6_a_probe_that_nobody_sent_is_free_for_the_next_process(warehouse: WarehouseUnderTest) -> None:
@@ -163,7 +163,7 @@ def test_h6_a_probe_that_nobody_sent_is_free_for_the_next_process(warehouse: War
 
 def test_h6_a_breaker_opens_in_every_process_and_one_of_them_probes(warehouse: WarehouseUnderTest) -> None:
     warehouse.has_merchant()
-    limits = msgspec.structs.replace(QUICK, cool_down_seconds=0.5, outage_patience_seconds=10)
+    limits = msgspec.structs.replace(QUICK, cool_down_seconds=0.5)
     with a_gate(warehouse, limits=limits) as gate, a_gate(warehouse, limits=limits) as other:
         saw(gate, "mx_unavailable", calls=5)
         assert eventually(other.outlasts)
@@ -173,7 +173,7 @@ def test_h6_a_breaker_opens_in_every_process_and_one_of_them_probes(warehouse: W
         def probe(through: MerchantGate) -> None:
             with through.slot():
                 probing.append(through)
-                release.wait(10)
+                release.wait(60)
                 through.saw(
                     Call(
                         endpoint="invoice_list",
@@ -188,7 +188,7 @@ def test_h6_a_breaker_opens_in_every_process_and_one_of_them_probes(warehouse: W
         threads = [threading.Thread(target=probe, args=(through,)) for through in (gate, other)]
         for thread in threads:
             thread.start()
-        assert eventually(lambda: len(probing) == 1, seconds=3)
+        assert eventually(lambda: len(probing) == 1)
         time.sleep(A_REFRESH)  # more than a cool-down, and everyone has looked again
         alone = len(probing)
         release.set()
@@ -196,8 +196,7 @@ def test_h6_a_breaker_opens_in_every_process_and_one_of_them_probes(warehouse: W
             thread.join()
 
         assert (alone, len(probing)) == (1, 2)
-        assert not gate.outlasts()
-        assert not other.outlasts()
+        assert eventually(lambda: not gate.outlasts() and not other.outlasts())
 
 
 def test_the_last_good_level_is_remembered(warehouse: WarehouseUnderTest) -> None:
@@ -286,19 +285,21 @@ def test_h4_429_for_ever_parks_one_merchant_and_no_other(a_clinic: Callable[...,
 
 
 def test_h6_a_burst_of_5xx_is_outlasted_within_one_run(a_clinic: Callable[..., Clinic]) -> None:
-    limits = msgspec.structs.replace(QUICK, outage_patience_seconds=10, cool_down_cap_seconds=0.5)
+    limits = msgspec.structs.replace(QUICK, cool_down_cap_seconds=0.5)
     clinic = a_clinic(payments=300, limits=limits)
     clinic.mx.answers(FixedAnswer(status=503, skip=5, body="{}"))
     burst = Timer(2, clinic.mx.answers_truthfully)
+    began = time.monotonic()
     burst.start()
 
     report = clinic.sync()
     burst.join()
+    outage = time.monotonic() - began
 
     assert report.outcome == "success", report.message
     assert clinic.differences() == []
     failed = clinic.rows("SELECT sum(calls) FROM mx.api_usage WHERE outcome <> 'ok'")[0][0]
-    assert failed <= 16 + 12  # what was in flight, and the probes
+    assert failed <= 16 + 8 + outage / limits.cool_down_cap_seconds  # what was in flight, and the probes
 
 
 def test_a_quota_parks_the_run_until_the_merchants_midnight(a_clinic: Callable[..., Clinic]) -> None:
@@ -338,7 +339,7 @@ def test_calls_are_counted_while_they_are_made(a_clinic: Callable[..., Clinic]) 
     running.start()
     counted = "SELECT coalesce(sum(calls), 0)::int FROM mx.api_usage"
 
-    in_the_middle = eventually(lambda: clinic.rows(counted)[0][0] > 10, seconds=5) and running.is_alive()
+    in_the_middle = eventually(lambda: clinic.rows(counted)[0][0] > 10) and running.is_alive()
     running.join()
 
     assert in_the_middle

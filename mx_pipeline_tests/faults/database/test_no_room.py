@@ -79,7 +79,7 @@ def test_p8_without_a_connection_the_run_waits_and_then_says_so(
         with pytest.raises(WarehouseUnavailable, match="no connection left"):
             waiting.sync("full")
         warehouse.damage("UPDATE mx.sync_requests SET status = 'done'")
-        assert 0.5 < time.monotonic() - began < 5
+        assert 0.5 < time.monotonic() - began < 25  # and not the 30 s that syncs have patience otherwise
 
         freed = threading.Timer(1, lambda: warehouse.damage("ALTER ROLE mx_loader CONNECTION LIMIT -1"))
         freed.start()

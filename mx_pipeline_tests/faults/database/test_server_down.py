@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mx_pipeline.synthetic_mx import SyntheticMx
+from mx_pipeline.synthetic_mx import FixedAnswer, SyntheticMx
 from mx_pipeline.warehouse.connections import PATIENCE_SECONDS
 from mx_pipeline_tests.fakes import invariants
 from mx_pipeline_tests.fakes.clinic import Clinic
+from mx_pipeline_tests.fakes.held import held
 from mx_pipeline_tests.fakes.invariants import watch_progress
 from mx_pipeline_tests.fakes.restless_postgres import RestlessPostgres
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
@@ -70,14 +71,19 @@ def test_p11_a_server_that_sleeps_is_waited_for(
 ) -> None:
     seconds = FULL_SLEEP_SECONDS if is_full_length else SLEEP_SECONDS
     clinic = syncs_with(a_clinic(payments=300), patience_seconds=PATIENCE_SECONDS)
-    mx.behaves(None, latency_ms=20)
-    asleep = threading.Timer(0.5, restless.sleep, [seconds])
-    asleep.start()
+    is_asleep = threading.Event()
+    asleep = threading.Thread(target=restless.sleep, args=(seconds, is_asleep))
+
+    def fell_asleep() -> bool:
+        if asleep.ident is None:
+            asleep.start()
+        return is_asleep.is_set()
+
+    mx.answers(held(FixedAnswer(endpoint="invoice", skip=20, times=1), until=fell_asleep))
 
     report = clinic.sync("full")
 
     asleep.join()
-    mx.behaves(None, latency_ms=0)
     assert report.outcome == "success", report.message
     assert report.seconds > seconds
     assert clinic.differences() == []
