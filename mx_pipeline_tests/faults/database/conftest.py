@@ -83,7 +83,7 @@ def superuser(warehouse: WarehouseUnderTest) -> Iterator[Any]:
 
 def waits_for_lock(warehouse: WarehouseUnderTest) -> None:
     """Return when a loader's session waits for a lock."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not warehouse.rows(
         "SELECT FROM pg_stat_activity WHERE usename = 'mx_loader' AND wait_event_type = 'Lock'"
         " AND datname = current_database()"

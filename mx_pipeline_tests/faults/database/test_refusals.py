@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from mx_pipeline_tests.fakes.clinic import Clinic
@@ -11,6 +12,7 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnde
 from mx_pipeline_tests.fakes.watched_wire import WatchedWire
 from mx_pipeline_tests.faults.database.conftest import Opened, superuser, waits_for_lock
 
+LOCK_TIMEOUT_SECONDS = 5
 TOO_SLOW_FOR_MORE_THAN = 30
 SLOW = f"""
 CREATE FUNCTION mx.is_slow() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -87,15 +89,22 @@ def test_p5_a_run_waits_for_a_table_that_somebody_has_locked(
     clinic = syncs_with(examination.clinic(payments=60), wire)
     with superuser(warehouse) as other:
         other.execute("LOCK TABLE mx.payments IN ACCESS EXCLUSIVE MODE")
-        let_go = threading.Timer(6, other.connection.rollback)
+        let_go = threading.Thread(target=let_go_after_the_timeout, args=(other, warehouse))
         let_go.start()
 
         report = clinic.sync("full")
 
         let_go.join()
-    assert report.seconds > 5.5
+    assert report.seconds > LOCK_TIMEOUT_SECONDS
     assert "ROLLBACK" in wire.statements  # the lock timeout of 5 s, and not only its patience
     examination.is_whole(clinic, report)
+
+
+def let_go_after_the_timeout(other: Any, warehouse: WarehouseUnderTest) -> None:
+    """However late the sync comes to wait for the lock."""
+    waits_for_lock(warehouse)
+    time.sleep(LOCK_TIMEOUT_SECONDS + 1)
+    other.connection.rollback()
 
 
 def test_p6_what_takes_too_long_is_written_in_smaller_parts(

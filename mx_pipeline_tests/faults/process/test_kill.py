@@ -7,6 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnde
 from mx_pipeline_tests.fakes.watched_wire import WatchedWire, Wire
 
 PAYMENTS, PAGE, PAGES = 240, 100, 3
+A_MINUTE = 60
+"""The process may get to where it is killed before whoever has started it knows it."""
 KILLS, KILLS_SEED = 6, 5
 """`python -m mx_pipeline_tests.chaos --kills 50` does the rest."""
 PAGES_IN_FLIGHT = 3
@@ -92,16 +95,16 @@ def test_p12_killed_at_a_statement(
     examination: Examination, wire: WatchedWire, words: str, nth: int, when: Literal["before", "after"]
 ) -> None:
     clinic = a_clinic_with_pages(examination)
-    victim: list[SyncingProcess] = []
+    victim = Future[SyncingProcess]()
 
     def kill(at: Wire) -> None:
-        victim[0].kill()
+        victim.result(A_MINUTE).kill()
         at.cut()
 
     moment = wire.at(words, kill, nth=nth, when=when)
-    victim.append(SyncingProcess(job_of(clinic, wire)))
+    victim.set_result(SyncingProcess(job_of(clinic, wire)))
 
-    assert victim[0].ended() is None
+    assert victim.result(A_MINUTE).ended() is None
     assert moment.is_over
     goes_on(examination, clinic, asked(clinic))
 
@@ -109,16 +112,16 @@ def test_p12_killed_at_a_statement(
 @pytest.mark.parametrize(("endpoint", "skip"), AT_A_CALL)
 def test_p12_killed_at_a_call(examination: Examination, endpoint: str, skip: int) -> None:
     clinic = a_clinic_with_pages(examination)
-    victim: list[SyncingProcess] = []
+    victim = Future[SyncingProcess]()
 
     async def kill(_: Asked, answer: Answer) -> Answer:
-        victim[0].kill()
+        victim.result(A_MINUTE).kill()
         return answer
 
     clinic.mx.answers(Rule(act=kill, endpoint=endpoint, skip=skip, times=1))
-    victim.append(SyncingProcess(job_of(clinic)))
+    victim.set_result(SyncingProcess(job_of(clinic)))
 
-    assert victim[0].ended() is None
+    assert victim.result(A_MINUTE).ended() is None
     goes_on(examination, clinic, asked(clinic))
 
 
@@ -140,10 +143,10 @@ def test_p12_pages_that_were_written_are_not_read_again(
     clinic.mx.behaves(MERCHANT, payment_page_cap=100)
     clinic.mx.reset_calls()
     phases = frozenset({Phase.PAYMENTS})
-    victim: list[SyncingProcess] = []
-    wire.at("INSERT INTO mx.payments", lambda at: (victim[0].kill(), at.cut()), nth=9)
-    victim.append(SyncingProcess(replace(job_of(clinic, wire), phases=phases)))
-    assert victim[0].ended() is None
+    victim = Future[SyncingProcess]()
+    wire.at("INSERT INTO mx.payments", lambda at: (victim.result(A_MINUTE).kill(), at.cut()), nth=9)
+    victim.set_result(SyncingProcess(replace(job_of(clinic, wire), phases=phases)))
+    assert victim.result(A_MINUTE).ended() is None
     before = clinic.mx.call_count()
     clinic.warehouse.damage(HALF_A_MINUTE_LATER)
 
@@ -160,17 +163,17 @@ def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_
     examination: Examination, wire: WatchedWire, warehouse: WarehouseUnderTest
 ) -> None:
     clinic = a_clinic_with_pages(examination)
-    sleeping: list[SyncingProcess] = []
+    sleeping = Future[SyncingProcess]()
     is_asleep = threading.Event()
 
     def stop(_: Wire) -> None:
-        os.kill(sleeping[0].pid, signal.SIGSTOP)
+        os.kill(sleeping.result(A_MINUTE).pid, signal.SIGSTOP)
         is_asleep.set()
 
     wire.at("mx.merge_invoice_details", stop, nth=2, when="after")
-    sleeping.append(SyncingProcess(job_of(clinic, wire)))
-    with closing(sleeping[0]):
-        assert is_asleep.wait(30)
+    sleeping.set_result(SyncingProcess(job_of(clinic, wire)))
+    with closing(sleeping.result(A_MINUTE)):
+        assert is_asleep.wait(A_MINUTE)
         warehouse.damage(
             HALF_A_MINUTE_LATER
         )  # waits for the lock that the sleeper holds, as whoever takes over does
@@ -178,8 +181,8 @@ def test_p16_a_process_that_was_stopped_in_a_transaction_writes_nothing_when_it_
         assert heir.outcome == "success", heir.message
         before = held(warehouse)
 
-        os.kill(sleeping[0].pid, signal.SIGCONT)
-        told = sleeping[0].ended()
+        os.kill(sleeping.result(A_MINUTE).pid, signal.SIGCONT)
+        told = sleeping.result(A_MINUTE).ended()
 
     assert told is not None
     assert told["outcome"] == "failed"

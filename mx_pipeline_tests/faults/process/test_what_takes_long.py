@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 
@@ -16,7 +17,7 @@ from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 
 CHAOS_SEED, CHAOS_SECONDS, CHAOS_FAULTS, CHAOS_MERCHANTS = 11, 12, 32, 3
-AN_HOUR = 3600
+A_MINUTE, AN_HOUR = 60, 3600
 
 
 @pytest.mark.begins_early
@@ -24,23 +25,26 @@ def test_p12_p18_the_lease_of_a_killed_process_is_taken_over_after_half_a_minute
     examination: Examination,
 ) -> None:
     clinic = examination.clinic(payments=150)
-    victim: list[SyncingProcess] = []
+    victim = Future[SyncingProcess]()
     killed_at: list[float] = []
 
     async def kill(_: Asked, answer: Answer) -> Answer:
-        victim[0].kill()
+        victim.result(A_MINUTE).kill()
         killed_at.append(time.monotonic())
         return answer
 
+    began = time.monotonic()
     clinic.mx.answers(Rule(act=kill, endpoint="invoice", skip=30, times=1))
     job = Job(clinic.warehouse.logins, clinic.mx.url, MERCHANT, clock_ahead_seconds=AN_HOUR)
-    victim.append(SyncingProcess(job))
-    assert victim[0].ended() is None
+    victim.set_result(SyncingProcess(job))
+    assert victim.result(A_MINUTE).ended() is None
     examination.somebody_died = True
 
-    report = examination.sync(clinic, seconds_at_most=LEASE_SECONDS + 15)
+    report = examination.sync(clinic, seconds_at_most=2 * LEASE_SECONDS)
 
-    assert LEASE_SECONDS - 1 < time.monotonic() - killed_at[0] < LEASE_SECONDS + 15
+    # The lease was taken after it began, and prolonged before it was killed.
+    assert time.monotonic() - began > LEASE_SECONDS
+    assert time.monotonic() - killed_at[0] < 2 * LEASE_SECONDS
     examination.is_whole(clinic, report)
 
 
