@@ -18,6 +18,7 @@ Everything that can go wrong, in one tree, split by the caller's only question: 
   x WarehouseError           Postgres refused a statement
     + WarehouseUnavailable     ... this time: no connection, a lock, a restart
       - WarehouseSlow            ... it took too long; a smaller batch may pass
+      - WarehouseLocked          ... a migration waited in vain for who uses the tables
     + WarehouseNotReady        ... until someone migrates it or gives it its key
     + RowRefused               ... because of a value in it; the same without that record may pass
     + UnsafeRole               ... this login bypasses row-level security
@@ -152,6 +153,12 @@ class WarehouseSlow(WarehouseUnavailable):
     """A statement ran into its time limit, or somebody cancelled it."""
 
     code = "db_slow"
+
+
+class WarehouseLocked(WarehouseUnavailable):
+    """A migration waited in vain for tables that others use; it changed nothing."""
+
+    code = "warehouse_locked"
 
 
 class WarehouseNotReady(WarehouseError):

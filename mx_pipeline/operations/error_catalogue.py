@@ -92,6 +92,7 @@ CATALOGUE: Mapping[str, Entry] = {
     "unsupported_media_type": Entry(CALLER, "send application/json", DENIED, "Bodies of this kind are not taken."),
     "usage": Entry(CALLER, "see the command's --help", DENIED, "A command was typed that there is not."),
     "warehouse_error": Entry(OPERATOR, "look the SQLSTATE in the message up, then run mx-pipeline doctor", POSTGRES),
+    "warehouse_locked": Entry(OPERATOR, "wait for who the message names, or end them, then migrate again", SETUP),
     "warehouse_not_ready": Entry(OPERATOR, "run mx-pipeline migrate with the key in use", SETUP),
     "warehouse_unavailable": Entry(OPERATOR, "none where it passed; else bring Postgres back", POSTGRES),
 }  # fmt: skip

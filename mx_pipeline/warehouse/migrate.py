@@ -1,11 +1,14 @@
 """
 Brings the roles and the schema up to date, in one transaction, as a login that need not be a superuser.
 
-Safe to repeat and to start twice at once. A failed migration leaves everything as it was.
+Safe to repeat and to start twice at once. A failed migration leaves everything as it was. Whoever writes meanwhile
+is waited for in short tries, because everybody else queues behind a table that is waited for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg2 import sql
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from mx_pipeline.errors import WarehouseError, WarehouseNotReady
+from mx_pipeline.errors import WarehouseError, WarehouseLocked, WarehouseNotReady
 from mx_pipeline.warehouse import migrations
 from mx_pipeline.warehouse.administering import (
     admin_transaction,
@@ -32,6 +37,14 @@ from mx_pipeline.warehouse.logins import AGGREGATOR_ROLE, GROUP_ROLES, LOGIN_ROL
 MINIMUM_VERSION = 150000
 """PostgreSQL 15: the first with `UNIQUE NULLS NOT DISTINCT` and `security_invoker` views."""
 
+LOCK_TIMEOUT = "2s"
+"""For one table; less than a loader waits for one, so no sync fails because a migration stands before it."""
+PAUSE_SECONDS = 1
+"""Between two tries: what waited behind the first gets through."""
+PATIENCE_SECONDS = 120
+LOCK_STATES = frozenset({"55P03", "40P01"})
+"""A lock that did not come in time; two who waited for each other."""
+
 
 @dataclass(frozen=True)
 class Migrated:
@@ -42,21 +55,58 @@ class Migrated:
     after: str
 
 
-def migrate(logins: Logins, *, to: str = "head") -> Migrated:
+def migrate(logins: Logins, *, to: str = "head", patience_seconds: float = PATIENCE_SECONDS) -> Migrated:
     """Create or update everything, `to` the newest migration or the one named.
 
-    Raises WarehouseNotReady with what to grant, WarehouseError otherwise.
+    Raises WarehouseNotReady with what to grant, WarehouseLocked with who holds a table, WarehouseError otherwise.
     """
+    return Retrying(
+        retry=retry_if_exception_type(WarehouseLocked),
+        stop=stop_after_delay(patience_seconds),
+        wait=wait_fixed(PAUSE_SECONDS),
+        reraise=True,
+    )(_migrate, logins, to)
+
+
+def _migrate(logins: Logins, to: str) -> Migrated:
+    try:
+        with admin_transaction(logins) as connection:
+            server = take_turn(connection)
+            _refuse_edited(connection)
+            create_roles(connection, logins)
+            _become_owner(connection, server.login)
+            before = MigrationContext.configure(
+                connection, opts={"version_table_schema": "mx"}
+            ).get_current_revision()
+            with _locks_in_time():
+                command.upgrade(_alembic(connection), to)
+            return Migrated(database=server.database, before=before, after=newest() if to == "head" else to)
+    except _NoLock:
+        raise WarehouseLocked(_who_is_in_the_way(logins)) from None
+
+
+class _NoLock(Exception):  # it leaves this file as WarehouseLocked
+    """All was rolled back; another try may get through."""
+
+
+@contextmanager
+def _locks_in_time() -> Generator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) in LOCK_STATES:
+            raise _NoLock from None
+        raise
+
+
+def _who_is_in_the_way(logins: Logins) -> str:
     with admin_transaction(logins) as connection:
-        server = take_turn(connection)
-        _refuse_edited(connection)
-        create_roles(connection, logins)
-        _become_owner(connection, server.login)
-        before = MigrationContext.configure(
-            connection, opts={"version_table_schema": "mx"}
-        ).get_current_revision()
-        command.upgrade(_alembic(connection), to)
-        return Migrated(database=server.database, before=before, after=newest() if to == "head" else to)
+        there = [f"{row.who} on mx.{row.relation}" for row in ask(connection, "who_holds")]
+    return (
+        "the migration waited for tables that others use, and changed nothing; now there: "
+        f"{', '.join(there) or 'nobody'}; wait for them (a backup reads for long), or end them, then run "
+        "mx-pipeline migrate again"
+    )
 
 
 def take_turn(connection: Connection) -> Row[Any]:
@@ -136,4 +186,5 @@ def _become_owner(connection: Connection, login: str) -> None:
     own_schema(connection, login)
     utility(connection, "SET LOCAL ROLE {}", sql.Identifier(OWNER_ROLE))
     utility(connection, "SET LOCAL search_path = pg_catalog")
+    utility(connection, "SET LOCAL lock_timeout = {}", sql.Literal(LOCK_TIMEOUT))
     ask(connection, "make_checksums")

@@ -26,8 +26,8 @@ PASSING_STATES = frozenset({"55P03", "25006", "25P03"})
 """A lock; a server that only reads, as after a failover; this process was stopped in a transaction."""
 CANCELLED_STATE = "57014"
 """By statement_timeout, or by somebody's hand."""
-NOT_READY_STATES = frozenset({"3D000", "3F000", "42P01", "42703", "42704"})
-"""No such database, schema, table, column, role: the migration has not run."""
+NOT_READY_STATES = frozenset({"3D000", "3F000", "42P01", "42703", "42704", "42883"})
+"""No such database, schema, table, column, role, function: the migration has not run."""
 NO_ENTRY_STATES = frozenset({"28000", "28P01"})
 
 

@@ -39,3 +39,19 @@ CREATE TABLE IF NOT EXISTS mx.migration_checksums
 
 -- name: keep_checksum
 INSERT INTO mx.migration_checksums (number, checksum) VALUES (:number, :checksum)
+
+-- name: who_holds
+-- Who uses a table of ours at this moment, one relation of each: what a migration waits for. The session's name, because
+-- what it runs is told to its own login only.
+SELECT DISTINCT ON (lock.pid)
+       format('%s (%s, process %s)', session.usename, coalesce(nullif(session.application_name, ''), 'no name'), lock.pid) AS who,
+       relation.relname AS relation
+  FROM pg_locks AS lock
+  JOIN pg_class AS relation ON relation.oid = lock.relation
+  JOIN pg_stat_activity AS session ON session.pid = lock.pid
+ WHERE lock.granted
+   AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND relation.relnamespace = to_regnamespace('mx')
+   AND relation.relkind IN ('r', 'p')
+   AND lock.pid <> pg_backend_pid()
+ ORDER BY lock.pid, relation.relname
