@@ -35,6 +35,18 @@ class Card(msgspec.Struct, gc=False, frozen=True, kw_only=True, rename="camel", 
     last4: str | None = None
 
 
+class Further(msgspec.Struct, gc=False, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A record of a list that no payment depends on; docs/developing.md says how to add such a list."""
+
+    further_id: int = msgspec.field(name="id")
+    merchant_id: int | None = None
+
+    @property
+    def mx_id(self) -> int:
+        """The record's own id."""
+        return self.further_id
+
+
 class Payment(msgspec.Struct, gc=False, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Money that moved, or tried to: one tender, approved or declined, as the payment list shows it."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
-    from mx_pipeline.records import Invoice, Payment, RefusedRecord
+    from mx_pipeline.records import Further, Invoice, Payment, RefusedRecord
 
 TOP_READS_AT_MOST = 3
 
@@ -51,7 +51,7 @@ class Arrivals:
         self,
         ask: Ask,
         received: int,
-        new: Iterable[Payment | Invoice | RefusedRecord],
+        new: Iterable[Payment | Invoice | Further | RefusedRecord],
         known: AbstractSet[int],
         *,
         shrunk: int,

@@ -9,7 +9,13 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 Endpoint: TypeAlias = Literal[
-    "payment_list", "payment_detail", "invoice_list", "invoice_detail", "credentials", "subscription"
+    "payment_list",
+    "payment_detail",
+    "invoice_list",
+    "invoice_detail",
+    "further_list",
+    "credentials",
+    "subscription",
 ]
 
 

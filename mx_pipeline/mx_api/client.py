@@ -18,7 +18,7 @@ from mx_pipeline.mx_api.page import Ask
 from mx_pipeline.mx_api.paging import Pages
 from mx_pipeline.mx_api.side_by_side import SideBySide
 from mx_pipeline.mx_api.transport import Transport
-from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
+from mx_pipeline.records import Further, Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ API_PATH = "/checkout/v3/"
 PAYMENTS_PER_PAGE = 1000
 """The largest page that public clients of the vendor ask for (`mx_api.md` 2.0)."""
 INVOICES_PER_PAGE = 500
+FURTHER_PER_PAGE = 500
 
 
 class MxClient:
@@ -100,6 +101,7 @@ class MxClient:
             merchant_id=merchant_id,
             keys_sent_once=("invoiceNumber", "paidAmount"),
         )
+        self._further: dict[str, Decoding[Further]] = {}
 
     def __repr__(self) -> str:
         """Whose and where; never the key."""
@@ -140,7 +142,8 @@ class MxClient:
         return sum(each.drift.masked for each in self._streams())
 
     def _streams(self) -> tuple[Decoding[Any], ...]:
-        return (self._payments, self._payment_details, self._invoices, self._invoice_details)
+        known = (self._payments, self._payment_details, self._invoices, self._invoice_details)
+        return (*known, *self._further.values())
 
     def list_payments(
         self,
@@ -176,6 +179,21 @@ class MxClient:
             limit=limit,
             offset=offset,
             pages_ahead=pages_ahead,
+        )
+
+    def list_further(
+        self, path: str, record: type[Further], *, stream: str, page_size: int = FURTHER_PER_PAGE
+    ) -> Pages[Further]:
+        """The records of another list; `path` follows `/checkout/v3/`."""
+        decoding = self._further.setdefault(
+            stream, Decoding(record, stream=stream, merchant_id=self.merchant_id, keys_sent_once=("id",))
+        )
+        return Pages(
+            lambda ask: self._list("further_list", path, ask),
+            decoding.row,
+            page_size=page_size,
+            limit=None,
+            offset=0,
         )
 
     def get_payment(self, payment_id: int) -> PaymentDetail | RefusedRecord:

@@ -23,7 +23,7 @@ from mx_pipeline.mx_api.number_texts import NumberTexts
 from mx_pipeline.mx_api.shapes import Shape, shape_of
 from mx_pipeline.mx_api.soundness import Soundness
 from mx_pipeline.mx_api.values import CannotTakeIn, whole
-from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
+from mx_pipeline.records import Further, Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
 
 if TYPE_CHECKING:
     from mx_pipeline.mx_api.answers import Answer, Asked
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-R = TypeVar("R", Payment, PaymentDetail, Invoice, InvoiceDetail)
+R = TypeVar("R", Payment, PaymentDetail, Invoice, InvoiceDetail, Further)
 
 NOT_TYPED = (ValueError, TypeError, ArithmeticError, RecursionError)
 """What msgspec raises for a record that it cannot type (its own errors are ValueErrors), and Decimal for an sNaN."""
@@ -173,6 +173,8 @@ class Decoding(Generic[R]):
         )
 
 
-def id_of(record: Payment | Invoice) -> int:
+def id_of(record: Payment | Invoice | Further) -> int:
     """MX's own id of a record."""
+    if isinstance(record, Further):
+        return record.further_id
     return record.payment_id if isinstance(record, Payment) else record.invoice_id

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mx_pipeline.mx_api.decoding import id_of
 from mx_pipeline.mx_api.seen import SeenIds
-from mx_pipeline.records import Invoice, Payment, RefusedRecord
+from mx_pipeline.records import Further, Invoice, Payment, RefusedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-R = TypeVar("R", bound=Payment | Invoice)
+R = TypeVar("R", bound=Payment | Invoice | Further)
 
 
 class Met(Generic[R]):
@@ -46,6 +46,6 @@ class Met(Generic[R]):
         return [*(by_id[mx_id] for mx_id in new_ids), *nameless], known, next(iter(by_id), None)
 
 
-def mx_id_of(record: Payment | Invoice | RefusedRecord) -> int | None:
+def mx_id_of(record: Payment | Invoice | Further | RefusedRecord) -> int | None:
     """None where it could not be read."""
     return record.mx_id if isinstance(record, RefusedRecord) else id_of(record)

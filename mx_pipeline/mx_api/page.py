@@ -6,9 +6,9 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from mx_pipeline.records import Invoice, Payment, RefusedRecord
+from mx_pipeline.records import Further, Invoice, Payment, RefusedRecord
 
-R = TypeVar("R", bound=Payment | Invoice)
+R = TypeVar("R", bound=Payment | Invoice | Further)
 Purpose: TypeAlias = Literal["walk", "overlap", "top"]
 """Further down; again over rows that moved up; at the top, where rows have come."""
 

@@ -15,14 +15,14 @@ from mx_pipeline.mx_api.arrivals import Arrivals
 from mx_pipeline.mx_api.met import Met
 from mx_pipeline.mx_api.page import Ask, Page
 from mx_pipeline.mx_api.reading_ahead import ReadingAhead
-from mx_pipeline.records import Invoice, Payment, RefusedRecord
+from mx_pipeline.records import Further, Invoice, Payment, RefusedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mx_pipeline.mx_api.envelope import Envelope
 
-R = TypeVar("R", bound=Payment | Invoice)
+R = TypeVar("R", bound=Payment | Invoice | Further)
 
 STEPS_BACK_AT_MOST = 3
 REPEATS_AT_MOST = 1

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
+from mx_pipeline.sync.further import read_further
 from mx_pipeline.sync.orders import Certificate
 from mx_pipeline.sync.statistics import facts_of
 from mx_pipeline.sync.unlisted import unlisted
@@ -19,10 +20,12 @@ MOST_IDS_NAMED = 1000
 def certify(work: Work) -> None:
     """Compare, and keep a certificate for each stream. It reports; it does not heal."""
 
+    further = read_further(work) if work.payments.is_read_to_end else ()
+
     def write(tenant: Tenant) -> tuple[tuple[Certificate, ...], Facts]:
         # First, while a few payments are still looked up one by one: to count all of them forbids that.
         facts = facts_of(tenant, work)
-        made = (_none_out_of_date(tenant, _payments(work, tenant)), _invoices(work, tenant))
+        made = (_none_out_of_date(tenant, _payments(work, tenant)), _invoices(work, tenant), *further)
         for certificate in made:
             _keep(tenant, work.run_id, certificate)
         return made, facts

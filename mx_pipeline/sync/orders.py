@@ -72,7 +72,8 @@ def _day_start(day: date | None, zone: ZoneInfo) -> datetime | None:
 class Certificate:
     """What the source says it has, against what we hold."""
 
-    stream: Literal["payments", "invoices"]
+    stream: str
+    """`payments`, `invoices`, or a further list's."""
     scope: str
     basis: Literal["count", "enumerated"]
     verdict: Literal["agrees", "differs", "unproven"]

@@ -15,6 +15,7 @@ import msgspec
 
 from mx_pipeline.synthetic_mx import listing
 from mx_pipeline.synthetic_mx.behaviour import Answer, Asked, Behaviour, rule_for
+from mx_pipeline.synthetic_mx.further import FURTHER, further_page
 from mx_pipeline.synthetic_mx.merchant import Merchant
 from mx_pipeline.synthetic_mx.refusals import invalid_credentials, not_found, not_valid, not_yours, plain
 from mx_pipeline.synthetic_mx.world import World
@@ -102,6 +103,8 @@ class VendorApp:
         if asked.endpoint == "invoicepayment":
             body = listing.invoice_payments(merchant, query)
             return Answer(body=body) if body is not None else not_found(behaviour, "invoice")
+        if asked.endpoint in FURTHER:
+            return Answer(body=further_page(asked.endpoint, merchant, query))
         if asked.endpoint == "setting":
             setting: dict[str, Any] = {"merchantId": merchant.id, "lossPrevention": {}}
             return Answer(body=msgspec.json.encode(setting))
@@ -146,6 +149,8 @@ def _endpoint(path: str) -> tuple[str, str | None]:
     name, _, rest = path[len(PREFIX) :].partition("/")
     if name in LISTS and not rest:
         return LISTS[name], None
+    if name in FURTHER and not rest:
+        return name, None
     if name in {"payment", "invoice"} and "/" not in rest:
         return name, rest
     if name == "invoicepayment" and not rest:
