@@ -1,5 +1,6 @@
 """
 Prints the table: `python -m mx_pipeline_tests.bench [--quick | --full] [--only ROW …] [--json PATH] [--markdown PATH]`.
+`--plot PATH` draws how cost grows with the number of merchants.
 
 All figures are ratios of things measured in the same run on the same machine, by medians where there are several
 runs. The synthetic MX and each measured sync are processes of their own; Postgres has its default durability.
@@ -67,23 +68,38 @@ def main() -> None:
     asked = _asked()
     rows = QUICK if asked.quick else FULL if asked.full else USUAL
     began, figures = time.monotonic(), list[Figure]()
-    with machine() as started:
-        for name in asked.only or rows:
-            for figure in rows[name](started):
-                figures.append(figure)
-                print("   ".join(figure.cells()), file=sys.stderr, flush=True)  # noqa: T201
+    try:
+        with machine() as started:
+            for name in asked.only or rows:
+                for figure in rows[name](started):
+                    figures.append(figure)
+                    passed = f"{time.monotonic() - began:6.0f} s   "
+                    print(passed + "   ".join(figure.cells()), file=sys.stderr, flush=True)  # noqa: T201
+                    _keep(asked.json, began, figures)
+    finally:
+        if asked.plot:
+            from mx_pipeline_tests.bench.scale_plot import draw
+
+            draw([figure.told() for figure in figures], asked.plot)
     print(table(figures))  # noqa: T201
     if asked.markdown:
         asked.markdown.write_text(markdown(figures), encoding="utf-8")
-    if asked.json:
-        told = {
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "seconds": round(time.monotonic() - began),
-            "figures": [figure.told() for figure in figures],
-        }
-        asked.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _keep(file: Path | None, began: float, figures: list[Figure]) -> None:
+    """After each figure anew: a bench that is interrupted has said what it had measured."""
+    if file is None:
+        return
+    told = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "seconds": round(time.monotonic() - began),
+        "figures": [figure.told() for figure in figures],
+    }
+    written = file.with_suffix(".part")
+    written.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    written.replace(file)
 
 
 def _asked() -> argparse.Namespace:
@@ -94,6 +110,7 @@ def _asked() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", choices=list(USUAL), help="these rows alone")
     parser.add_argument("--json", type=Path, help="write the figures and what they are made of here")
+    parser.add_argument("--plot", type=Path, help="draw the row merchants here")
     parser.add_argument("--markdown", type=Path, help="write the table for the README here")
     return parser.parse_args()
 

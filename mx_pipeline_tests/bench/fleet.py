@@ -32,6 +32,7 @@ from mx_pipeline_tests.bench.synthetic_process import TIMEZONE
 from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
 
 PAYMENTS_EACH = 40
+LOOK_SECONDS, TOLD_SECONDS = 0.2, 30.0
 DATABASE, DAGSTER = "bench_fleet", "bench_fleet_dagster"
 ALL_DUE = """
     UPDATE mx.sync_state SET completed_at = completed_at - interval '61 minutes';
@@ -67,7 +68,7 @@ class Fleet:
             shares = shared_out(calls_forecast(session, due))
         self.warehouse.dispatcher.close()
         server, began, ended = self._server_seconds(), time.monotonic(), threading.Event()
-        watching = threading.Thread(target=self._watch, args=(ended,))
+        watching = threading.Thread(target=self._watch, args=(now, len(due), ended))
         watching.start()
         rounds = [self.begin(now, share) for share in shares]
         told: list[Any] = [json.loads(process.communicate()[0]) for process in rounds]
@@ -107,18 +108,24 @@ class Fleet:
         process.stdin = None
         return process
 
-    def _watch(self, ended: threading.Event) -> None:
+    def _watch(self, now: datetime, due: int, ended: threading.Event) -> None:
+        """Counts connections, and says now and then how far the round has come."""
         self.most_connections = 0
+        tell_at = time.monotonic() + TOLD_SECONDS
         with closing(psycopg2.connect(self.machine.postgres.url())) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                while not ended.wait(0.2):
+                while not ended.wait(LOOK_SECONDS):
                     cursor.execute(CONNECTIONS)
                     self.most_connections = max(self.most_connections, cursor.fetchone()[0])
+                    if time.monotonic() >= tell_at:
+                        tell_at += TOLD_SECONDS
+                        done = len(sql.column(self.url, WAITS, now, now))
+                        sys.stderr.write(f"  {done:,} of {due:,} merchants\n")
 
     def _server_seconds(self) -> float:
         """CPU of the whole server: of those of its processes that have ended, too."""
-        postmaster = psutil.Process(self._postmaster())
+        postmaster = psutil.Process(self.postmaster())
         ended = postmaster.cpu_times()
         own = ended.user + ended.system + ended.children_user + ended.children_system
         for one in postmaster.children():
@@ -126,7 +133,8 @@ class Fleet:
                 own += one.cpu_times().user + one.cpu_times().system
         return own
 
-    def _postmaster(self) -> int:
+    def postmaster(self) -> int:
+        """The number of the server's first process."""
         (directory,) = sql.column(self.machine.postgres.url(), "SHOW data_directory")
         return int(Path(directory, "postmaster.pid").read_text(encoding="ascii").split()[0])
 

@@ -17,6 +17,7 @@ from mx_pipeline_tests.bench import sql
 from mx_pipeline_tests.bench.clinic import Machine
 from mx_pipeline_tests.bench.figures import Figure
 from mx_pipeline_tests.bench.fleet import Fleet, fleet
+from mx_pipeline_tests.bench.installation_rows import installation_rows
 from mx_pipeline_tests.bench.synthetic_process import TIMEZONE
 
 ROW = "merchants"
@@ -96,6 +97,7 @@ def _of(many: Fleet, merchants: int) -> Iterator[Figure]:
     (payment,) = sql.column(many.url, "SELECT max(mx_payment_id) FROM mx.payments")
     trace = _command(many, "trace", str(payment), "--json")
     yield Figure(ROW, f"{what}: trace without --merchant", trace, "s", TRACE_SECONDS, beside=beside)
+    yield from installation_rows(many, merchants)
 
 
 def _imported(many: Fleet) -> float:

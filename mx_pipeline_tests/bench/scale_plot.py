@@ -1,12 +1,14 @@
 """
 Draws how cost grows: `python -m mx_pipeline_tests.bench.scale_plot BENCH.json docs/scale.png`, from what
-`python -m mx_pipeline_tests.bench --only merchants --json BENCH.json` has measured.
+`python -m mx_pipeline_tests.bench --only merchants --json BENCH.json` has measured;
+`--plot docs/scale.png` there does both.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +20,36 @@ import matplotlib.pyplot as plt
 
 LINES = {
     "registered and verified": "register and verify",
+    "first load": "first load",
     "a round, nothing changed": "a round, nothing changed",
     "a round, 1 % changed": "a round, 1 % changed",
     "first tick of the partitions": "partitions: first tick",
     "status --json": "status --json",
     "trace without --merchant": "trace without --merchant",
+    "Dagster UI, an asset's partitions": "Dagster UI: an asset's partitions",
 }
 INCHES, DOTS = (7.2, 4.2), 110
 
 
 def main() -> None:
-    measured, picture = sys.argv[1:]
-    figures: list[dict[str, Any]] = json.loads(Path(measured).read_text(encoding="utf-8"))["figures"]
+    measured, picture = map(Path, sys.argv[1:])
+    draw(json.loads(measured.read_text(encoding="utf-8"))["figures"], picture)
+
+
+def draw(figures: Sequence[Mapping[str, Any]], picture: Path) -> None:
+    """Whatever of it was measured."""
     drawing, axes = plt.subplots(figsize=INCHES, layout="constrained")
     for what, label in LINES.items():
         points = sorted(
             (one["beside"]["merchants"], one["value"]) for one in figures if one["what"].endswith(f": {what}")
         )
-        axes.plot(*zip(*points, strict=True), marker="o", label=label)
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", label=label)
     axes.set(xscale="log", yscale="log", xlabel="merchants", ylabel="seconds")
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend(fontsize="small")
     drawing.savefig(picture, dpi=DOTS)
+    plt.close(drawing)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def main() -> int:
 def _told(tally: Tally, more: dict[str, object], file: Path | None) -> int:
     for line in tally.troubled[:DIFFERENCES_SHOWN]:
         sys.stdout.write(f"  {line}\n")
-    told = json.dumps({**tally.as_json(), **more}, indent=2)
+    told = json.dumps({**tally.as_json(), **more}, indent=2, default=str)
     if more:
         sys.stdout.write(f"{told}\n")
     if file is not None:

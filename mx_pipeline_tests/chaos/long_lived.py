@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from mx_pipeline_tests.fakes.installation import RUN, Installation
+from mx_pipeline_tests.fakes.installation import HELPERS, RUN, Installation
 
 WARM_SECONDS = 120
 """By then each process has imported what it needs; what it takes later, it grows by."""
@@ -84,7 +84,7 @@ class Memory:
     def look(self, installation: Installation) -> None:
         at = time.monotonic() - self.began
         for name, sizes in installation.memory().items():
-            if name != RUN:
+            if name != RUN and not name.startswith(HELPERS):
                 self.seen.setdefault(name, []).append((at, sum(sizes.values()) / len(sizes)))
                 self.numbers.setdefault(name, set()).update(sizes)
 

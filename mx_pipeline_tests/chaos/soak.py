@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -43,6 +44,15 @@ LAST_AT_ONCE = 4
 ENDED = "SELECT request_id, outcome FROM mx.sync_requests WHERE status = 'done' AND request_id = ANY (:asked)"
 OPEN = "SELECT count(*) FROM mx.sync_requests WHERE status <> 'done'"
 RUNS = "SELECT count(*) FROM mx.sync_runs"
+DIFFERENCE = re.compile(r"(\d+): (\d+): ")
+HERE = """
+    SELECT to_jsonb(payment)::text, to_jsonb(derived)::text,
+           (SELECT jsonb_agg(to_jsonb(map)) FROM mx.invoice_map AS map
+             WHERE map.merchant_id = payment.merchant_id AND map.mx_invoice_id = derived.mx_invoice_id)::text
+      FROM mx.payments AS payment
+      LEFT JOIN mx.enriched_transactions AS derived USING (merchant_id, mx_payment_id)
+     WHERE payment.merchant_id = :merchant_id AND payment.mx_payment_id = :payment
+"""
 
 
 @dataclass
@@ -119,6 +129,7 @@ def run_soak(*, seconds: float, seed: int, merchants: int) -> tuple[Tally, dict[
         tally.faults = dict(happened)
         tally.examine(scene)
         tally.runs = scene.warehouse.value(RUNS)
+        evidence = _evidence(scene, tally)
     grown = memory.thirds()
     tally.troubled += [f"{name} grew: {sizes}" for name, sizes in grown.items() if not sizes["is_flat"]]
     more = {
@@ -127,6 +138,7 @@ def run_soak(*, seconds: float, seed: int, merchants: int) -> tuple[Tally, dict[
         "seconds": round(time.monotonic() - began),
         "worker_starts": scene.worker.starts,
         "memory": grown,
+        "evidence": evidence,
     }
     return tally, more
 
@@ -193,6 +205,21 @@ def _last_syncs(scene: Scene, tally: Tally) -> None:
         for patient, words in zip(scene.patients, pool.map(last_sync, scene.patients), strict=True):
             if words:
                 tally.troubled.append(f"{patient.clinic.merchant_id}: the last sync: {words}")
+
+
+def _evidence(scene: Scene, tally: Tally) -> list[dict[str, Any]]:
+    """What stands here, and what is true, of each payment that differs: the warehouse is gone afterwards."""
+    named = {tuple(map(int, found.groups())) for line in tally.troubled if (found := DIFFERENCE.match(line))}
+    return [
+        {
+            "merchant_id": merchant_id,
+            "here": [
+                list(row) for row in scene.warehouse.rows(HERE, merchant_id=merchant_id, payment=payment)
+            ],
+            "true": [one for one in scene.mx.truth(merchant_id) if one["id"] == payment],
+        }
+        for merchant_id, payment in sorted(named)
+    ]
 
 
 def _environment(scene: Scene, home: Path) -> dict[str, str]:

@@ -14,7 +14,9 @@ from mx_pipeline.local.children import Children
 from mx_pipeline.local.dagster_parts import listening, start_dagster
 from mx_pipeline.local.up import WORKER_STOP_SECONDS, start_web
 
-WORKER_CHILD, RUN = "mx_pipeline.worker.child", "execute_run"
+WORKER_CHILD, RUN, HELPERS = "mx_pipeline.worker.child", "run", "helpers of "
+STARTED_BY_THE_CODE_SERVER = "multiprocessing.spawn"
+"""A run's own process, by what its command line says."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Installation:
     web: str
 
     def memory(self) -> dict[str, dict[int, int]]:
-        """Bytes that are resident of each process, by what it is and by its number; runs come and go."""
+        """Bytes that are resident of each process, by what it is and by its number; runs and helpers come and go."""
         found: dict[str, dict[int, int]] = {}
         for child in self.children.started:
             with suppress(psutil.NoSuchProcess):
@@ -44,7 +46,7 @@ def _name(started_as: str, process: psutil.Process, *, is_head: bool) -> str:
     words = process.cmdline()
     if WORKER_CHILD in words:
         return "worker's child"
-    return "run" if RUN in words else f"{started_as}'s child"
+    return RUN if any(STARTED_BY_THE_CODE_SERVER in word for word in words) else f"{HELPERS}{started_as}"
 
 
 @contextmanager

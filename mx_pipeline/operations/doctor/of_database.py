@@ -10,12 +10,12 @@ from mx_pipeline.warehouse.diagnosing import Catalogue, read_catalogue, refused_
 from mx_pipeline.warehouse.logins import Logins
 
 MOST_SKEW = timedelta(minutes=2)
-SYNCING_PROCESSES = 12
-"""Eight runs at once (`max_concurrent_runs` of dagster.yaml), and the four children of one worker."""
-CONNECTIONS_OF_A_SYNC = 6
-"""Four of the warehouse's pool and two of Dagster's."""
+ROUNDS, CONNECTIONS_OF_A_ROUND = 4, 9
+"""A connection for each of four merchants side by side, three that watch over them, and Dagster's two."""
+OTHERS, CONNECTIONS_OF_ANOTHER = 8, 5
+"""The other four runs (`max_concurrent_runs` of dagster.yaml), and the four children of one worker."""
 CONNECTIONS_OF_THE_REST = 20
-"""The daemon, the code server, the web servers, the bells and whoever types a command."""
+"""The daemon, the code server, the web servers and whoever types a command."""
 MOST_NAMED = 5
 
 
@@ -44,16 +44,21 @@ def logins_get_in(logins: Logins) -> Iterator[Finding]:
         yield ok("logins", "all get in")
 
 
+def connections_needed() -> int:
+    """By everything at once: see docs/scaling.md, and the bench that counts them."""
+    return ROUNDS * CONNECTIONS_OF_A_ROUND + OTHERS * CONNECTIONS_OF_ANOTHER + CONNECTIONS_OF_THE_REST
+
+
 def _room(connections: int) -> Finding:
-    """Six connections for each process that syncs, and twenty for the rest."""
-    needed = CONNECTIONS_OF_THE_REST + CONNECTIONS_OF_A_SYNC * SYNCING_PROCESSES
+    needed = connections_needed()
     if connections >= needed:
         return ok("connections", f"room for {connections}, {needed} are needed")
     return fail(
         "connections",
-        f"room for {connections}, and {needed} are needed ({CONNECTIONS_OF_THE_REST} + {CONNECTIONS_OF_A_SYNC} for "
-        f"each of {SYNCING_PROCESSES} processes that sync): raise max_connections of the server or the database's "
-        "CONNECTION LIMIT, or let fewer run at once (max_concurrent_runs in dagster.yaml, worker --children)",
+        f"room for {connections}, and {needed} are needed ({ROUNDS} rounds x {CONNECTIONS_OF_A_ROUND}, {OTHERS} other "
+        f"processes that sync x {CONNECTIONS_OF_ANOTHER}, {CONNECTIONS_OF_THE_REST} for the rest): raise "
+        "max_connections of the server or the database's CONNECTION LIMIT, or let fewer run at once "
+        "(max_concurrent_runs in dagster.yaml, worker --children)",
     )
 
 

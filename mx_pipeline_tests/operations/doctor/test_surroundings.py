@@ -111,7 +111,7 @@ def test_10_too_few_connections(patient: Patient, warehouse: WarehouseUnderTest)
         url = small.create_database("empty")
         found = failing(patient.findings(MX_DATABASE_URL=url))
 
-    assert "room for 60, and 92 are needed" in limited
+    assert "room for 60, and 96 are needed" in limited
     assert "max_connections" in found["connections"]
     assert "mx-pipeline migrate" in found["schema"]
 
