@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,8 @@ FULL: dict[str, Row] = {
 def main() -> None:
     asked = _asked()
     rows = QUICK if asked.quick else FULL if asked.full else USUAL
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell had it ignored, in the background
+        signal.signal(number, signal.default_int_handler)
     began, figures = time.monotonic(), list[Figure]()
     try:
         with machine() as started:

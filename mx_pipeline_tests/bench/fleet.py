@@ -71,10 +71,14 @@ class Fleet:
         watching = threading.Thread(target=self._watch, args=(now, len(due), ended))
         watching.start()
         rounds = [self.begin(now, share) for share in shares]
-        told: list[Any] = [json.loads(process.communicate()[0]) for process in rounds]
-        wall = time.monotonic() - began
-        ended.set()
-        watching.join()
+        try:
+            told: list[Any] = [json.loads(process.communicate()[0]) for process in rounds]
+        finally:
+            wall = time.monotonic() - began
+            ended.set()
+            watching.join()
+            for process in rounds:
+                process.kill()  # where the bench is interrupted
         waits = sorted(sql.column(self.url, WAITS, now, now))
         if len(waits) != len(due) or not all(one["is_success"] for one in told):
             raise RuntimeError(f"of {len(due)} merchants {len(waits)} were synced: {told}")
