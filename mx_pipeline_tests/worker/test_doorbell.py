@@ -13,6 +13,8 @@ from mx_pipeline.worker import doorbell
 from mx_pipeline.worker.doorbell import LOOK_SECONDS, LOOK_WITHOUT_BELL_SECONDS, Doorbell
 from mx_pipeline_tests.fakes.warehouse_under_test import WarehouseUnderTest
 
+A_MINUTE = 60
+
 
 @pytest.fixture
 def never_woken() -> Iterator[int]:
@@ -34,13 +36,15 @@ def test_a_ring_is_heard_at_once_and_one_that_was_lost_is_made_good_by_looking(
         began = time.monotonic()
         bell.wait(never_woken)
         unheard = time.monotonic() - began
+    with Doorbell(warehouse.logins.url(DISPATCHER_ROLE), look_seconds=A_MINUTE) as bell:
+        bell.wait(never_woken, at_most=0)
         warehouse.damage(f"NOTIFY {doorbell.CHANNEL}")
         began = time.monotonic()
         bell.wait(never_woken)
         heard = time.monotonic() - began
 
     assert bell_was_quiet(unheard)
-    assert heard < 0.5
+    assert heard < A_MINUTE / 2
 
 
 def test_without_a_connection_that_hears_it_looks_five_times_a_second(
@@ -54,7 +58,7 @@ def test_without_a_connection_that_hears_it_looks_five_times_a_second(
         bell.wait(never_woken)
 
     assert not bell.is_heard
-    assert LOOK_WITHOUT_BELL_SECONDS <= time.monotonic() - began < 1
+    assert LOOK_WITHOUT_BELL_SECONDS <= time.monotonic() - began < LOOK_SECONDS
 
 
 def bell_was_quiet(seconds: float) -> bool:

@@ -77,10 +77,10 @@ def test_s1_who_comes_with_a_wrong_key_is_counted_now_and_then(warehouse: Wareho
     forged = read_notification(FORGED, a_body())
 
     async def come() -> None:
-        writer = InboxWriter(inbox, count_seconds=0.3)
+        writer = InboxWriter(inbox, count_seconds=3)
         assert [await writer.keep(forged) for _ in range(3)] == [False] * 3
         assert warehouse.rows(STRANGERS) == []
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(3.1)
         await writer.keep(forged)
         await writer.keep(forged)
         await writer.close()
@@ -128,9 +128,9 @@ def test_s5_what_is_too_large_or_too_slow_is_cut_off_and_nobody_else_notices(web
             slow.sendall(b" ")
             assert rings(web.url, key).status_code == 200
             time.sleep(0.3)
-        _send_until_refused(slow, b" ", times=20, pause=0.3)
+        _send_until_refused(slow, b" ", times=80, pause=0.3)
         assert _status(slow) == 408
-        assert time.monotonic() - began < 7
+        assert time.monotonic() - began < 25  # 5 s where nothing else is done; the body at this pace is 150 s
 
 
 @pytest.mark.parametrize("told", UNREADABLE)
@@ -186,7 +186,7 @@ def test_p5_while_the_payments_are_locked_notifications_are_kept(web: Web, datab
         took = time.monotonic() - began
 
     assert answer.status_code == 200
-    assert took < 2
+    assert took < 10  # the tables are locked for as long as it takes
     assert len(web.warehouse.rows(INBOX)) == 1
 
 
