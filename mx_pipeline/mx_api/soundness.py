@@ -81,9 +81,10 @@ class Soundness:
 
     def drop_empty_texts(self, record: msgspec.Struct) -> None:
         """ "" means absent (`mx_api.md` 2.3). The record was made a moment ago and nobody else has seen it."""
-        if "" in self._text_values(record):
-            for name in self._texts:
-                if getattr(record, name) == "":
+        texts = self._text_values(record)
+        if "" in texts:
+            for name, text in zip(self._texts, texts, strict=True):
+                if text == "":
                     msgspec.structs.force_setattr(record, name, None)
         for name, is_many, soundness in self._inside_with_texts:
             inner = getattr(record, name)

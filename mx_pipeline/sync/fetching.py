@@ -22,7 +22,7 @@ UNWRITTEN_PER_CALL = 2
 
 With one, calls would wait for each commit; with two, commits of 15 ms and calls of 50 ms never wait for
 each other."""
-BATCH_OF_UNWRITTEN = 0.75
+BATCH_OF_UNWRITTEN = 0.875
 """A batch is no more than this part of them, so that calls go on while it is written."""
 UNANSWERED_IN_A_ROW = 5
 """One record that never answers is the vendor's; after five in a row the vendor itself is asked."""

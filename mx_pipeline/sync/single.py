@@ -18,12 +18,14 @@ from mx_pipeline.sync.fetching import Asking, Flight, to_the_end
 from mx_pipeline.sync.landing import D, Fetched
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.work import Work
-from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.connections import Opening, Tenant
 from mx_pipeline.warehouse.halving import Landed, load_all_but_culprits
 from mx_pipeline.warehouse.loading import (
     Merged,
     load_invoice_details,
     load_payment_details,
+    loaded_at_entry,
+    loading_invoice_details,
     refused_by_postgres,
     release,
     set_aside,
@@ -38,6 +40,8 @@ class SingleStream(Generic[D]):
     stream: str
     calls: Callable[[MxClient], SideBySide[D | RefusedRecord]]
     load: Callable[[Tenant, Sequence[tuple[D, datetime]]], Merged]
+    opening: Callable[[Sequence[tuple[D, datetime]]], Opening] | None = None
+    """Loads a batch as its transaction begins; for the stream of which there are many."""
 
     def read(self, work: Work, ids: Sequence[int], phase: Phase) -> None:
         """Ask for each once, as part of that phase."""
@@ -96,11 +100,15 @@ class SingleStream(Generic[D]):
             if not isinstance(one.answer, RefusedRecord)
         ]
 
+        opening = self.opening(details) if self.opening else None
+
         def write(tenant: Tenant, *, at_once: bool = True) -> tuple[Merged, list[RefusedRecord]]:
-            load = self.load
-            landed = (
-                Landed(load(tenant, details)) if at_once else load_all_but_culprits(tenant, details, load)
-            )
+            if at_once and opening:
+                landed = Landed[tuple[D, datetime]](loaded_at_entry(tenant, of=len(details)))
+            elif at_once:
+                landed = Landed(self.load(tenant, details))
+            else:
+                landed = load_all_but_culprits(tenant, details, self.load)
             culprits = [
                 refused_by_postgres(self.stream, detail, words) for (detail, _), words in landed.culprits
             ]
@@ -114,7 +122,7 @@ class SingleStream(Generic[D]):
             return landed.merged, refused
 
         try:
-            return work.commit(write)
+            return work.commit(write, opening=opening)
         except (RowRefused, WarehouseSlow):
             # Only now with savepoints, which cost a batch that is sound two round trips.
             return work.commit(partial(write, at_once=False))
@@ -124,5 +132,5 @@ PAYMENT_PAGES = SingleStream[PaymentDetail](
     "payment_details", MxClient.payments_side_by_side, load_payment_details
 )
 INVOICE_PAGES = SingleStream[InvoiceDetail](
-    "invoice_details", MxClient.invoices_side_by_side, load_invoice_details
+    "invoice_details", MxClient.invoices_side_by_side, load_invoice_details, loading_invoice_details
 )

@@ -22,7 +22,7 @@ from mx_pipeline.spans import span
 from mx_pipeline.sync.orders import Certificate, Phase, Stat, SyncOrder
 from mx_pipeline.sync.progress import Progress
 from mx_pipeline.sync.stopping import StopSign
-from mx_pipeline.warehouse.connections import Tenant, Warehouse
+from mx_pipeline.warehouse.connections import Opening, Tenant, Warehouse
 from mx_pipeline.warehouse.deriving import EnrichedFacts, PaymentIds
 from mx_pipeline.warehouse.loading import Merged
 from mx_pipeline.warehouse.patience import commit_once
@@ -149,10 +149,12 @@ class Work:
     key_seen: str = ""
     """What the merchant's sealed key looked like at the last write."""
 
-    def commit(self, what: Callable[[Tenant], T], *, closes: bool = False) -> T:
+    def commit(
+        self, what: Callable[[Tenant], T], *, closes: bool = False, opening: Opening | None = None
+    ) -> T:
         """Run `what` in one transaction inside this merchant, and again as a whole where Postgres was busy or away.
 
-        `what` may run several times, so it changes nothing but the database.
+        `what` may run several times, so it changes nothing but the database; `opening` as for `commit_once`.
         Raises LeaseLost, SyncStopped, SyncInterrupted, WarehouseError.
         """
         if not closes:
@@ -175,6 +177,7 @@ class Work:
                 entered,
                 seconds=patience,
                 closes=closes,
+                opening=opening,
                 held=lambda lease: seen.append(lease.key_seen),
             )
         except WarehouseUnavailable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mx_pipeline.errors import LeaseLost, SyncStopped
 from mx_pipeline.warehouse.connections import Opening, Tenant
@@ -46,9 +46,13 @@ def renew_lease(tenant: Tenant, token: int) -> None:
         raise lost(tenant.merchant_id)
 
 
-def holding(token: int, *, batch: str) -> Opening:
-    """What a transaction that writes begins with; `batch` names it."""
-    return Opening("enter_holding_lease", {"token": token, "batch": batch})
+def holding(token: int, *, batch: str, opening: Opening | None = None) -> Opening:
+    """What a transaction that writes begins with; `batch` names it.
+
+    `opening`: one that holds the lease and does more.
+    """
+    opening = opening or Opening("enter_holding_lease")
+    return replace(opening, parameters={**opening.parameters, "token": token, "batch": batch})
 
 
 def held_by(tenant: Tenant, *, closes: bool = False) -> Held:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from mx_pipeline.records import Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
-from mx_pipeline.warehouse.connections import Tenant
+from mx_pipeline.warehouse.connections import Opening, Tenant
 from mx_pipeline.warehouse.rows import (
     content_hash,
     invoice_details_json,
@@ -89,6 +89,18 @@ def load_invoice_details(tenant: Tenant, details: Sequence[tuple[InvoiceDetail, 
     """Merge invoices that were asked for alone: document, product lines, people, payments."""
     row = tenant.one("invoices", "merge_invoice_details", page=invoice_details_json(details))
     return _merged(row.inserted, row.updated, of=len(details))
+
+
+def loading_invoice_details(details: Sequence[tuple[InvoiceDetail, datetime]]) -> Opening:
+    """The same merge, done while the transaction takes hold of its lease: one round trip less for each batch."""
+    return Opening("enter_merging_invoice_details", {"page": invoice_details_json(details)})
+
+
+def loaded_at_entry(tenant: Tenant, *, of: int) -> Merged:
+    """What the merge of a transaction that was opened with `loading_invoice_details` came to."""
+    row = tenant.opened_with
+    assert row is not None
+    return _merged(row.inserted, row.updated, of=of)
 
 
 def set_aside(tenant: Tenant, refused: Sequence[RefusedRecord], *, run_id: int) -> None:

@@ -66,12 +66,14 @@ def commit_once(
     seconds: float | None = None,
     closes: bool = False,
     held: Callable[[Held], None] | None = None,
+    opening: Opening | None = None,
 ) -> T:
     """Run `what` patiently in a transaction of whoever holds the lease, and count it once.
 
     Where a transaction was committed and the answer was lost, the next try finds its name and gives what the
     first one found: a page that was new is not called unchanged. Raises LeaseLost, SyncStopped, WarehouseError.
-    `closes`: also for a merchant that was paused; `held`: told what holding the lease has shown.
+    `closes`: also for a merchant that was paused; `held`: told what holding the lease has shown; `opening`: does the
+    first write while it takes hold of the lease.
     """
     batch, found = secrets.token_hex(8), list[T]()
 
@@ -87,4 +89,5 @@ def commit_once(
             renew_lease(tenant, token)
         return found[-1]
 
-    return patiently(warehouse, merchant_id, once, seconds=seconds, opening=holding(token, batch=batch))
+    opening = holding(token, batch=batch, opening=opening)
+    return patiently(warehouse, merchant_id, once, seconds=seconds, opening=opening)

@@ -131,6 +131,18 @@ def test_numbers_of_a_line_as_sent_are_exact(vendor: Vendor, client: MxClient):
     assert str(invoice.purchases_as_sent[0]["price"]) == "0.10"
 
 
+@pytest.mark.parametrize("bar_code", ["", "iVBOR", 'not "one', None, ["iVBOR"], {"barCode": "iVBOR"}])
+def test_whatever_the_bar_code_is_a_key_that_comes_twice_around_it_is_seen(
+    vendor: Vendor, client: MxClient, bar_code: object
+) -> None:
+    body = json.dumps({"barCode": bar_code, **an_invoice_detail(barCode=...)}, separators=(",", ":"))
+    twice = body.replace('"paidAmount":', '"paidAmount":"1","paidAmount":')
+    vendor.answers(a_reply(body.encode()), a_reply(twice.encode()))
+
+    assert isinstance(client.get_invoice(10000001), InvoiceDetail)
+    assert isinstance(client.get_invoice(10000001), RefusedRecord)
+
+
 @pytest.mark.parametrize("changes", [{"payments": ...}, {"payments": None}, {"payments": []}])
 def test_an_invoice_may_have_no_payments(vendor: Vendor, client: MxClient, changes):
     vendor.answers(a_reply(an_invoice_detail(**changes)))
