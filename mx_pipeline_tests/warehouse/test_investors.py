@@ -117,6 +117,22 @@ def test_a_month_adds_up_in_every_view(warehouse: WarehouseUnderTest, investor: 
     ]
 
 
+def test_money_that_was_only_set_aside_is_no_sale_to_investors_nor_to_the_data_team(
+    warehouse: WarehouseUnderTest, investor: Person
+) -> None:
+    payments = [*everyone_buys("a1", range(1, 8)), *everyone_buys("a1", range(8, 14), kind="declined")]
+    store(warehouse, MERCHANT, payments, amount_of=lambda _: 10)
+    warehouse.damage("UPDATE mx.payments SET type = 'Authorization' WHERE mx_payment_id IN (7, 13)")
+
+    assert investor.reads(BY_MONTH) == [("2026-01-01", 60, 6, 10)]
+    assert sorted(investor.reads("SELECT kind, payments FROM mx.investor_payments_by_month")) == [
+        ("declined", 6),
+        ("sale", 6),
+    ]
+    of_the_data_team = "SELECT kind, count(*), sum(gross) FROM mx.payment_money GROUP BY 1 ORDER BY 1"
+    assert warehouse.rows(of_the_data_team) == [("declined", 6, 0), ("other", 1, 0), ("sale", 6, 60)]
+
+
 def test_one_small_product_takes_the_smallest_shown_one_along(
     warehouse: WarehouseUnderTest, investor: Person
 ) -> None:

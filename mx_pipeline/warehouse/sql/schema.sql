@@ -1700,6 +1700,8 @@ SELECT payment.merchant_id,
     ON workflow.merchant_id = payment.merchant_id AND workflow.mx_payment_id = payment.mx_payment_id
  WHERE payment.vanished_at IS NULL
    AND payment.status IN ('Approved', 'Settled', 'Declined')
+   -- Money that was only set aside; the sale that takes it is a payment of its own.
+   AND (payment.status = 'Declined' OR payment.type IS DISTINCT FROM 'Authorization')
    AND payment.created <
        date_trunc('month', now() AT TIME ZONE merchant.timezone) AT TIME ZONE merchant.timezone;
 
