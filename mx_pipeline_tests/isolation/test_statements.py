@@ -51,8 +51,9 @@ def test_s11_the_merchant_is_set_in_exactly_one_place() -> None:
     )
 
     assert found == {
-        ("warehouse/sql/entering.sql", "mx.merchant_id"): 2,  # alone, or together with the lease
-        ("warehouse/sql/entering.sql", "mx.user_id"): 2,
+        # alone, together with the lease, and with a batch of invoices besides
+        ("warehouse/sql/entering.sql", "mx.merchant_id"): 3,
+        ("warehouse/sql/entering.sql", "mx.user_id"): 3,
         # mx.enter, for the application; mx.accept_invitation: as whoever invited, and back
         ("warehouse/sql/schema.sql", "mx.merchant_id"): 1,
         ("warehouse/sql/schema.sql", "mx.user_id"): 3,

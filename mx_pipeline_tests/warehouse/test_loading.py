@@ -28,6 +28,7 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnde
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PAYMENT = 4_000_000_000_000_001
+READ = "SELECT coalesce(sum(idx_tup_read), 0) FROM pg_stat_user_indexes WHERE relname = 'invoice_documents'"
 
 
 def a_payment(payment_id: int = PAYMENT, **told: object) -> Payment:
@@ -201,3 +202,26 @@ def test_the_invoice_list_teaches_the_map(warehouse: WarehouseUnderTest) -> None
         (5, 11),
         (5, 12),
     ]
+
+
+def test_a_first_load_reads_no_more_for_a_row_the_more_there_are(warehouse: WarehouseUnderTest) -> None:
+    """Its plans were made on empty tables, and nothing has analyzed these since."""
+    warehouse.has_merchant()
+    for table in ("invoice_documents", "invoice_payments", "invoice_purchases"):
+        warehouse.damage(f"ALTER TABLE mx.{table} SET (autovacuum_enabled = off)")
+
+    def read_by_loading(invoices: range) -> int:
+        before = warehouse.value(READ)
+        for first in invoices[::20]:
+            with warehouse.loader.merchant(MERCHANT) as tenant:
+                details = [(a_detail(n, invoice_number=n), NOON) for n in range(first, first + 20)]
+                load_invoice_details(tenant, details)
+                tenant.connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+        return warehouse.value(READ) - before
+
+    # Postgres takes a table of less than ten pages for one of ten pages.
+    read_by_loading(range(1, 1001))
+    read = read_by_loading(range(1001, 1401))
+
+    assert warehouse.value("SELECT count(*) FROM mx.invoice_documents") == 1400
+    assert read < 20 * 400

@@ -741,17 +741,33 @@ CREATE TABLE mx.invoice_map_misses (
     PRIMARY KEY (merchant_id, invoice_number)
 );
 
+-- Plans are kept for as long as the session: those of functions, and those by which foreign keys are looked up. Made
+-- on empty tables, where every index that begins with the merchant costs the same, they may read all of the merchant's
+-- rows for each row. So they are made anew whenever one of the tables has doubled (then the product has); how large they
+-- were then is remembered with the plans, in the session.
+CREATE FUNCTION mx.plan_for_size() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, mx, pg_temp AS $$
+DECLARE
+    size CONSTANT double precision :=
+        (8192.0 + pg_relation_size('mx.payments')) * (8192.0 + pg_relation_size('mx.invoice_documents'));
+BEGIN
+    IF size > 2 * coalesce(nullif(current_setting('mx.planned_for_size', true), ''), '0')::double precision THEN
+        EXECUTE 'DISCARD PLANS';
+        PERFORM set_config('mx.planned_for_size', size::text, false);
+    END IF;
+END $$;
+
 -- Invoices asked for alone: their product lines and the payments that they name, in one round trip. The detail
 -- never tells the customer's number, the currency or the tax amount, so the list's stay. An element of `news` has
 -- `told`, the record; `sent`, its product lines as they came; `hash` and `observed_at`.
 --
--- A function, because batches are small: parsing and planning the statement took longer than running it. Its
--- plan is kept for as long as the session, also where it was made on empty tables, so each row is looked up.
+-- A function, because batches are small: parsing and planning the statement took longer than running it.
 CREATE FUNCTION mx.merge_invoice_details(merchant bigint, news jsonb, OUT inserted bigint, OUT updated bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, mx, pg_temp SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM mx.plan_for_size();
     WITH page AS MATERIALIZED (
         SELECT invoice.*, detail.hash, detail.observed_at,
                (detail.told #>> '{customer,id}')::bigint AS customer_id,
@@ -889,9 +905,10 @@ END $$;
 
 -- What an all-digit reference is worth as evidence. It only proposes. The invoice is worth reading where
 -- MX itself wrote the number (Recurring, Invoice) and one invoice alone carries it. It suffices where,
--- besides, the amount less surcharge fits (that of a return need not), the invoice's own payments do not
--- speak against it, and the payment's detail, if it was asked, did not leave it out. QuickPay makes
--- references up, so there a number is never looked at.
+-- besides, the amount less surcharge fits, the invoice's own payments do not speak against it, and the
+-- payment's detail, if it was asked, did not leave it out. A return carries the number of what it gave back:
+-- its amount need not fit, and it suffices where MX wrote the number in all that may be that. QuickPay makes
+-- references up, so there a number is never looked at, and a return of it says source Invoice all the same.
 CREATE VIEW mx.number_evidence WITH (security_invoker = true) AS
 SELECT payment.merchant_id,
        payment.mx_payment_id,
@@ -900,8 +917,14 @@ SELECT payment.merchant_id,
        proposal.is_worth_reading,
        coalesce(
            proposal.is_worth_reading
-           AND (payment.type = 'Return'
-                OR (payment.detail_observed_at IS NULL
+           AND ((payment.type = 'Return'
+                 AND (SELECT bool_and(original.source IN ('Recurring', 'Invoice'))
+                        FROM mx.payments AS original
+                       WHERE original.merchant_id = payment.merchant_id
+                         AND original.invoice_number = payment.invoice_number
+                         AND original.type IS DISTINCT FROM 'Return'))
+                OR (payment.type IS DISTINCT FROM 'Return'
+                    AND payment.detail_observed_at IS NULL
                     AND (invoice.total_amount = payment.amount - coalesce(payment.surcharge_amount, 0)
                          OR (payment.status IN ('Approved', 'Settled')
                              AND invoice.paid_amount =
@@ -1238,6 +1261,7 @@ CREATE FUNCTION mx.hold_lease(merchant bigint, held_token bigint, this_batch tex
     SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM mx.plan_for_size();
     SELECT is_active, md5(consumer_key || consumer_secret)
       INTO is_active, key_seen
       FROM mx.mx_merchant_configs
@@ -1951,7 +1975,8 @@ END $$;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA mx FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mx.current_merchant() TO mx_loader, mx_app;
-GRANT EXECUTE ON FUNCTION mx.merge_invoice_details(bigint, jsonb), mx.hold_lease(bigint, bigint, text) TO mx_loader;
+GRANT EXECUTE ON FUNCTION mx.merge_invoice_details(bigint, jsonb), mx.hold_lease(bigint, bigint, text),
+    mx.plan_for_size() TO mx_loader;
 GRANT EXECUTE ON FUNCTION mx.merchants_having(bigint, bigint[]) TO mx_app;
 GRANT EXECUTE ON FUNCTION mx.place_of(bigint), mx.last_night(bigint, text, integer, timestamptz),
     mx.seconds_between_syncs(integer, timestamptz, bigint, double precision, timestamptz)
