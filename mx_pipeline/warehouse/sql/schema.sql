@@ -751,9 +751,9 @@ DECLARE
     size CONSTANT double precision :=
         (8192.0 + pg_relation_size('mx.payments')) * (8192.0 + pg_relation_size('mx.invoice_documents'));
 BEGIN
-    IF size > 2 * coalesce(nullif(current_setting('mx.planned_for_size', true), ''), '0')::double precision THEN
+    IF size > 2 * coalesce(nullif(current_setting('mx_plans.size', true), ''), '0')::double precision THEN
         EXECUTE 'DISCARD PLANS';
-        PERFORM set_config('mx.planned_for_size', size::text, false);
+        PERFORM set_config('mx_plans.size', size::text, false);
     END IF;
 END $$;
 
