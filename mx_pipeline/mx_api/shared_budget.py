@@ -53,7 +53,7 @@ class SharedBudget(Budget):
     def last_news(self) -> News:
         """The same, from who asks no more: a probe that it might have sent is for the others again."""
         with self._changed:
-            if self._may_probe or self._breaker.is_probing:
+            if self._breaker.is_open and (self._may_probe or self._breaker.is_probing):
                 self._may_probe, self._news_turn = False, "opened"
         return self.news()
 

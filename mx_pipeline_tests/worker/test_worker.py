@@ -180,6 +180,5 @@ def test_c5_beside_a_thousand_pages_of_another_a_hundred_payments_begin_at_once(
     }
     record_property("told", f"C5 with a worker of two children: {told} s")
     assert is_still_reading, "the thousand pages were under way all the time"
-    # The best of three: who has to wait for the thousand pages waits each time, who meets a busy machine does not.
-    assert min(row.waited for row in beside) <= 0.5
-    assert min(row.took for row in beside) <= 2 * max(row.took for row in alone)
+    assert sorted(row.waited for row in beside)[1] <= 0.5
+    assert sorted(row.took for row in beside)[1] <= 2 * max(row.took for row in alone)
