@@ -44,6 +44,7 @@ class IssuerKeys:
     """The keys that one issuer publishes, asked for when one is needed that is not known."""
 
     issuer: Issuer
+    ask_again_seconds: float = ASK_AGAIN_SECONDS
     _keys: Mapping[str | None, jwt.PyJWK] = field(default_factory=dict[str | None, jwt.PyJWK])
     _asked_at: float | None = None
     _lock: Lock = field(default_factory=Lock)
@@ -53,7 +54,11 @@ class IssuerKeys:
         with self._lock:
             age = None if self._asked_at is None else time.monotonic() - self._asked_at
             wanted = self._known(key_id)
-            if age is None or age > KEYS_ARE_GOOD_SECONDS or (wanted is None and age > ASK_AGAIN_SECONDS):
+            if (
+                age is None
+                or age > KEYS_ARE_GOOD_SECONDS
+                or (wanted is None and age > self.ask_again_seconds)
+            ):
                 self._keys, self._asked_at = _published_keys(self.issuer), time.monotonic()
                 wanted = self._known(key_id)
             return wanted

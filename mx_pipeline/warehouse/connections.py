@@ -26,8 +26,9 @@ from mx_pipeline.warehouse.refusals import translated
 from mx_pipeline.warehouse.statements import statements
 from mx_pipeline.warehouse.two_keys import try_each
 
-POOL_SIZE = 4
-POOL_OVERFLOW = 12
+POOL_SIZE = 8
+POOL_OVERFLOW = 8
+"""A round syncs four merchants at once and looks after their leases: no more come and go than it needs."""
 POOL_WAIT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 5
 LOCK_TIMEOUT = "5s"
@@ -248,6 +249,7 @@ def _engine(logins: Logins, role: str, application: str) -> Engine:
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_WAIT_SECONDS,
+        pool_use_lifo=True,  # the one that was used last has its plans and its caches
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,

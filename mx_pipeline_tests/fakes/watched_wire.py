@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import threading
@@ -13,6 +14,8 @@ from typing import Literal
 NOT_YET_STARTED = {80877103, 80877104}
 """Asks for TLS or for GSS encryption; the real start comes after them."""
 QUERY, READY = b"Q", b"Z"
+REFUSAL = re.compile(rb"\0VERROR\0C([0-9A-Z]{5})\0")
+"""The SQLSTATE in what Postgres answers to a statement that it refuses."""
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -65,6 +68,8 @@ class WatchedWire:
         self._lock = threading.Lock()
         self._wires: set[Wire] = set()
         self.statements: list[str] = []
+        self.refusals: list[str] = []
+        """The SQLSTATEs of what Postgres refused."""
 
     def __enter__(self) -> WatchedWire:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -150,6 +155,7 @@ class WatchedWire:
 
     def _to_client(self, wire: Wire) -> None:
         while came := wire.server.recv(262_144):
+            self.refusals.extend(code.decode() for code in REFUSAL.findall(came))
             if wire.held is None:
                 wire.client.sendall(came)
                 continue

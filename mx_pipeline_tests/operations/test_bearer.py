@@ -187,7 +187,7 @@ def test_a_secret_among_the_published_keys_is_not_a_key(
 
 
 def test_a_new_key_is_asked_for_once_and_a_guesser_does_not_make_us_ask_again(
-    warehouse: WarehouseUnderTest, kim: str, issuer: SmallIssuer, monkeypatch: pytest.MonkeyPatch
+    warehouse: WarehouseUnderTest, kim: str, issuer: SmallIssuer
 ) -> None:
     assert who(warehouse, issuer.token(), issuer) == kim
     issuer.rotates("second", curve=True)
@@ -195,7 +195,7 @@ def test_a_new_key_is_asked_for_once_and_a_guesser_does_not_make_us_ask_again(
 
     assert "does not publish" in refusal(warehouse, issuer.token(), issuer)
     assert len(issuer.asked) == asked
-    monkeypatch.setattr(identity, "ASK_AGAIN_SECONDS", -1)
+    identity.keys_of(Issuer(issuer.url, AUDIENCE)).ask_again_seconds = -1
     assert who(warehouse, issuer.token(), issuer) == kim
     assert len(issuer.asked) == asked + 2
 
