@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.defaults import task_default_queue
 from dagster_celery.launcher import CeleryRunLauncher
@@ -49,6 +50,7 @@ CELERY: Mapping[str, Any] = {
     "include": ["mx_pipeline.definitions"],
 }  # fmt: skip
 """For the launcher and the workers alike; `include` is what workers import before they take their first run."""
+NOWHERE = "redis://nowhere.invalid/0"
 AWAY = (OperationalError, RedisError)
 GONE = {"FAILURE", "REVOKED"}
 
@@ -64,12 +66,15 @@ class CeleryLauncher(EndsWarmRuns, CeleryRunLauncher):
     forgotten, and lets a run that a person ended be retried (dagster-celery 0.29.27).
     """
 
-    def __init__(self, redis_url: str, *, inst_data: ConfigurableClassData | None = None) -> None:
-        """One Redis carries the tasks to the workers and their state back."""
+    keeps_runs_waiting = True
+
+    def __init__(self, redis_url: str | None, *, inst_data: ConfigurableClassData | None = None) -> None:
+        """One Redis carries the tasks to the workers and their state back; without it there is nothing but to look."""
+        self._has_redis = redis_url is not None
         super().__init__(
             default_queue=task_default_queue,
-            broker=redis_url,
-            backend=redis_url,
+            broker=redis_url or NOWHERE,
+            backend=redis_url or NOWHERE,
             config_source={name: value for name, value in CELERY.items() if name != "include"},
             inst_data=inst_data,
         )
@@ -84,20 +89,28 @@ class CeleryLauncher(EndsWarmRuns, CeleryRunLauncher):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
-        """Dagster's way to make one. Raises BadSettings where there is no Redis."""
-        return cls(Settings.from_environment().redis(), inst_data=inst_data, **config_value)
+        """Dagster's way to make one; also a webserver's, whose page shows its name, and which knows no Redis."""
+        return cls(Settings.from_environment().redis_url, inst_data=inst_data, **config_value)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Hand it to Redis. Raises BadSettings where there is none."""
+        self._require_redis()
+        super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:
         """Stop a run; told to Dagster first, so that it ends as cancelled, and nothing retries it."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished or is_warm(run):
             return super().terminate(run_id)
+        self._require_redis()
         self._instance.report_run_canceling(run)
+        if run.status not in (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING):
+            return super().terminate(run_id)
+        # Nobody has begun it; whoever is about to, also a worker that starts only then, finds that it has ended.
+        self._instance.report_run_canceled(run)
         if DAGSTER_CELERY_TASK_ID_TAG in run.tags:
-            super().terminate(run_id)
-        if run.status in (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING):
-            # Nobody has begun it; whoever is about to finds that it has ended.
-            self._instance.report_run_canceled(run)
+            with suppress(*AWAY):
+                super().terminate(run_id)
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
@@ -105,6 +118,7 @@ class CeleryLauncher(EndsWarmRuns, CeleryRunLauncher):
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if is_warm(run) or task is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
+        self._require_redis()
         now = time.monotonic()
         try:
             state = self.celery.AsyncResult(task).state
@@ -136,6 +150,10 @@ class CeleryLauncher(EndsWarmRuns, CeleryRunLauncher):
         if is_warm(run) or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return None
         return super().get_run_worker_debug_info(run, include_container_logs)
+
+    def _require_redis(self) -> None:
+        if not self._has_redis:
+            Settings.from_environment().redis()
 
     def _tasks_at_work(self, now: float) -> frozenset[str]:
         if now - self._looked_at > FRESH_SECONDS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from typing import NoReturn
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
@@ -23,6 +24,12 @@ def told_to_dagster() -> Generator[None]:
         yield
     except MxPipelineError as error:
         raise dg.Failure(str(error), metadata={"code": error.code}, allow_retries=False) from None
+
+
+def end_as_cancelled(context: dg.AssetExecutionContext, why: str) -> NoReturn:
+    """A run for which nobody waits any more: no success, and no failure that Dagster retries."""
+    context.instance.report_run_canceling(context.run, message=why)
+    raise DagsterExecutionInterruptedError(why)
 
 
 def made_it(report: SyncReport) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import dagster as dg
 from dagster._core.launcher import RunLauncher as AnyLauncher
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
@@ -21,6 +23,9 @@ BY = "process:dagster"
 
 class EndsWarmRuns(AnyLauncher):
     """What every launcher here is beside its own kind."""
+
+    keeps_runs_waiting: ClassVar[bool] = False
+    """May a run that was launched lie somewhere until a worker takes it?"""
 
     def terminate(self, run_id: str) -> bool:
         """Stop a run within a page. Raises WarehouseError."""

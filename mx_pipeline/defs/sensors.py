@@ -9,6 +9,7 @@ from typing import TypeAlias
 import dagster as dg
 
 from mx_pipeline.correlation import plain_id
+from mx_pipeline.defs.cancels import keep_cancels
 from mx_pipeline.defs.jobs import sync_merchant
 from mx_pipeline.defs.partitions import merchants, partition_of
 from mx_pipeline.defs.resources import WarehouseResource
@@ -64,9 +65,11 @@ def sync_requests(
     try:
         with warehouse.dispatcher() as dispatcher, warehouse.loader() as loader:
             ask_for_what_is_named(dispatcher, loader)
+            with dispatcher.everyone() as session:
+                recover_lost(session)
+                unanswered = notice_unanswered(session)
+            keep_cancels(context.instance, dispatcher, loader)
         with dispatching(warehouse) as session:
-            recover_lost(session)
-            unanswered = notice_unanswered(session)
             waiting = waiting_requests(session, most=REQUESTS_PER_TICK)
             mark_launched(session, waiting)
     except NOT_YET as error:

@@ -6,13 +6,16 @@ from collections.abc import Generator
 from contextlib import closing
 
 import dagster as dg
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
+from mx_pipeline.defs.failures import end_as_cancelled
 from mx_pipeline.defs.partitions import merchant_of
 from mx_pipeline.errors import BadInput
 from mx_pipeline.sync.answering import Answerer
 from mx_pipeline.sync.orders import Phase, SyncReport
 from mx_pipeline.sync.side_by_side import side_by_side
 from mx_pipeline.sync.stopping import StopSign
+from mx_pipeline.warehouse.cancelling import was_cancelled
 from mx_pipeline.warehouse.requests import SyncRequest
 
 REQUEST_TAG = "mx/request"
@@ -70,6 +73,8 @@ def reports(context: dg.AssetExecutionContext, answerer: Answerer) -> Generator[
         try:
             yield answerer.answer(merchants[0], int(request), phases=phases, dagster_run_id=run.run_id)
         except BadInput as taken:
+            if run.parent_run_id is None or RETRY_NUMBER_TAG in run.tags:
+                _heed_cancelling(context, answerer, merchants[0], int(request))
             if run.parent_run_id is None:
                 context.log.info(f"nothing to do: {taken}")
                 return
@@ -83,3 +88,13 @@ def reports(context: dg.AssetExecutionContext, answerer: Answerer) -> Generator[
 
     with closing(side_by_side(merchants, sync, stop=answerer.stop)) as ended:
         yield from ended
+
+
+def _heed_cancelling(
+    context: dg.AssetExecutionContext, answerer: Answerer, merchant: int, request: int
+) -> None:
+    """Cancelled while this run waited for a worker; a run that a person starts again by hand is another matter."""
+    with answerer.warehouse.merchant(merchant) as tenant:
+        is_cancelled = was_cancelled(tenant, request)
+    if is_cancelled:
+        end_as_cancelled(context, f"request {request} was cancelled before this run began")

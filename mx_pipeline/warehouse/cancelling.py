@@ -57,3 +57,9 @@ def heed_cancelling(tenant: Tenant, request_id: int) -> None:
     by = tenant.one("requests", "cancelled_by", request_id=request_id)[0]
     if by is not None:
         raise SyncStopped(f"cancelled by {by}")
+
+
+def was_cancelled(tenant: Tenant, request_id: int) -> bool:
+    """Has this request ended so? One that is not there has not."""
+    found = tenant.run("requests", "request", request_id=request_id).one_or_none()
+    return found is not None and found.outcome == "cancelled"

@@ -22,6 +22,8 @@ DRY_RUN_SECONDS = 600
 """After that a dry run is lost: it has no lease that would give a sign of life."""
 HEAD_START_SECONDS = 5
 """A warm worker begins within a fraction of it; only then is a run of its own started, which takes that long."""
+MOST_CANCELLED = 500
+"""At once; the others follow with the next tick."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,26 @@ def mark_launched(session: Session, requests: Sequence[Any]) -> None:
     session.run(
         "requests",
         "mark_launched",
+        merchants=[row.merchant_id for row in requests],
+        requests=[row.request_id for row in requests],
+    )
+
+
+def tried_before(session: Session) -> Sequence[Any]:
+    """The requests that have no answer though a run was there for them."""
+    return session.run("requests", "tried_before").all()
+
+
+def cancelled_since_launched(session: Session) -> Sequence[Any]:
+    """The requests that were cancelled after a run was launched for them, and are not forgotten there yet."""
+    return session.run("requests", "cancelled_since_launched", most=MOST_CANCELLED).all()
+
+
+def forget_launches(session: Session, requests: Sequence[Any]) -> None:
+    """No run waits any more for these rows of `cancelled_since_launched`."""
+    session.run(
+        "requests",
+        "forget_launches",
         merchants=[row.merchant_id for row in requests],
         requests=[row.request_id for row in requests],
     )

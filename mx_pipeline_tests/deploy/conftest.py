@@ -61,8 +61,13 @@ class OnCelery:
         self.start("daemon")
         self.start("webserver")
         for name in WORKERS:
-            self._wait(lambda name=name: " ready." in self.log(f"worker-{name}"), f"worker {name}")
+            self._wait_for_worker(name)
         self._wait(lambda: answers(f"http://127.0.0.1:{self._ports['3000']}/server_info"), "the webserver")
+
+    def start_worker(self, name: str) -> None:
+        """One that was lost."""
+        self.start(f"worker-{name}")
+        self._wait_for_worker(name)
 
     def start_redis(self) -> None:
         self.start("redis")
@@ -103,6 +108,9 @@ class OnCelery:
 
     def log(self, name: str) -> str:
         return self._running[name].log.read_text(encoding="utf-8", errors="replace")
+
+    def _wait_for_worker(self, name: str) -> None:
+        self._wait(lambda: " ready." in self.log(f"worker-{name}"), f"worker {name}")
 
     def _wait(self, is_ready: Any, what: str) -> None:
         self._children.wait_until(is_ready, what=f"the start of {what}")

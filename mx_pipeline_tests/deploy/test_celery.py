@@ -12,6 +12,7 @@ from mx_pipeline_tests.deploy.conftest import OnCelery
 from mx_pipeline_tests.deploy.page import PROJECT
 from mx_pipeline_tests.fakes import oracle
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
+from mx_pipeline_tests.operations.commands import CommandLine
 from mx_pipeline_tests.worker.conftest import until
 from mx_pipeline_tests.worker.test_ui import TERMINATE, WHERE
 
@@ -21,7 +22,11 @@ RUNS = """query ($id: String!) { runsOrError(filter: {tags: [{key: "mx/request",
 SCHEDULE = """query ($selector: ScheduleSelector!) { scheduleOrError(scheduleSelector: $selector) {
     ... on Schedule { scheduleState { id } } } }"""
 STOP = "mutation ($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
+END_AT_ONCE = """mutation ($id: String!) {
+    terminateRun(runId: $id, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename } }"""
+"""The dialog's box "force termination": until a worker has begun a run, Dagster offers nothing else."""
 CLAIMED = "SELECT claimed_by FROM mx.sync_requests WHERE request_id = :r AND status = 'claimed'"
+BEGUN = "SELECT FROM mx.sync_runs WHERE request_id = ANY (:requests)"
 NEWEST = "SELECT max(request_id) FROM mx.sync_requests"
 
 
@@ -70,13 +75,46 @@ def test_runs_survive_a_killed_worker_and_a_redis_that_forgot_and_a_cancel_stays
     (ended,) = _runs_once_claimed(on_celery, cancelled)
     on_celery.ui.ask(TERMINATE, id=ended["runId"])
     until(lambda: _statuses(on_celery, cancelled) == ["CANCELED"], "a run that ends as cancelled")
+    deployment.answered(cancelled)
+    never_begun = _cancelled_before_any_worker_takes_them(on_celery, worker="two" if lost == "one" else "one")
 
     assert [answer.outcome for answer in answers] == ["success", "success"]
     assert _differences(on_celery) == []
     assert _statuses(on_celery, killed_in) == ["FAILURE", "SUCCESS"]
     until(lambda: _statuses(on_celery, undisturbed) == ["SUCCESS"], "one run, and no retry of it")
     assert [run["runId"] for run in _runs(on_celery, undisturbed)] == [alone["runId"]]
-    assert _statuses(on_celery, cancelled) == ["CANCELED"]
+    for request in (cancelled, *never_begun):
+        assert _statuses(on_celery, request) == ["CANCELED"]
+        assert deployment.answered(request).outcome == "cancelled"
+    assert deployment.warehouse.rows(BEGUN, requests=never_begun) == []
+
+
+def _cancelled_before_any_worker_takes_them(on_celery: OnCelery, *, worker: str) -> list[int]:
+    """Redis keeps the tasks of two runs; one is ended in the UI, one by a command; then a worker comes for them."""
+    deployment = on_celery.deployment
+    on_celery.kill_worker(worker)
+    in_the_ui, by_command = requests = [deployment.ask(OTHER), deployment.ask(THIRD)]
+    for request in requests:
+        until(lambda one=request: _has_task(on_celery, one), f"a task for request {request}")
+
+    run_id = _runs(on_celery, in_the_ui)[0]["runId"]
+    assert on_celery.ui.ask(TERMINATE, id=run_id)["__typename"] == "TerminateRunFailure"
+    assert on_celery.ui.ask(END_AT_ONCE, id=run_id)["__typename"] == "TerminateRunSuccess"
+    assert CommandLine(deployment.environment)("cancel", by_command).code == 0
+    for request in requests:
+        until(lambda one=request: _statuses(on_celery, one) == ["CANCELED"], f"the end of request {request}")
+    on_celery.start_worker(worker)
+
+    # Redis hands out in turn: whoever came after them is answered after they were taken.
+    assert deployment.answered(deployment.ask(MERCHANT)).outcome == "success"
+    return requests
+
+
+def _has_task(on_celery: OnCelery, request: int) -> bool:
+    return any(
+        run["status"] == "STARTING" and DAGSTER_CELERY_TASK_ID_TAG in {tag["key"] for tag in run["tags"]}
+        for run in _runs(on_celery, request)
+    )
 
 
 def _stop_the_clock(on_celery: OnCelery) -> None:

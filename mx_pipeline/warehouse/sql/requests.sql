@@ -183,3 +183,25 @@ UPDATE mx.sync_requests AS request
  WHERE request.merchant_id = launched.merchant_id
    AND request.request_id = launched.request_id
    AND request.status = 'asked'
+
+-- name: tried_before
+-- For the dispatcher: what a run was launched for, or has claimed, and has not answered. A person may have ended it.
+SELECT merchant_id, request_id, claimed_by
+  FROM mx.sync_requests
+ WHERE status IN ('asked', 'claimed') AND attempt > 0
+
+-- name: cancelled_since_launched
+-- For the dispatcher: nobody waits for these any more, and Dagster may hold a run for each.
+SELECT merchant_id, request_id
+  FROM mx.sync_requests
+ WHERE status = 'done' AND outcome = 'cancelled' AND launched_at IS NOT NULL
+ LIMIT :most
+
+-- name: forget_launches
+-- Dagster knows of it.
+UPDATE mx.sync_requests AS request
+   SET launched_at = NULL
+  FROM unnest(CAST(:merchants AS bigint[]), CAST(:requests AS bigint[])) AS ended (merchant_id, request_id)
+ WHERE request.merchant_id = ended.merchant_id
+   AND request.request_id = ended.request_id
+   AND request.status = 'done'

@@ -1084,6 +1084,8 @@ CREATE INDEX sync_requests_waiting ON mx.sync_requests (lane, asked_at) WHERE st
 CREATE INDEX sync_requests_claimed ON mx.sync_requests (claimed_at) WHERE status = 'claimed';
 CREATE INDEX sync_requests_joined ON mx.sync_requests (merchant_id, joined_to) WHERE status = 'joined';
 CREATE INDEX sync_requests_open ON mx.sync_requests (merchant_id) WHERE status <> 'done';
+CREATE INDEX sync_requests_cancelled ON mx.sync_requests (merchant_id)
+    WHERE status = 'done' AND outcome = 'cancelled' AND launched_at IS NOT NULL;
 
 -- The limits of a request, as the door says them in words (`warehouse/requests.py`): whoever gets past the door is
 -- refused here. Days are the merchant's own.
