@@ -19,6 +19,7 @@ from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.invariants import all_tables, written
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
 
+A_MINUTE = 60
 ITS_OWN = {"api_usage", "audit_log", "sync_requests", "sync_runs"}
 """What a dry run may write."""
 
@@ -136,7 +137,7 @@ def test_it_holds_up_no_sync_is_not_taken_for_lost_and_can_be_cancelled(
     beside = clinic.answerer.under("another").answer(MERCHANT, real)
     with clinic.warehouse.app.merchant(MERCHANT, person=OPERATOR) as tenant:
         assert cancel(tenant, request, by="user:a") == "stopping"
-    looking.join(20)
+    looking.join(A_MINUTE)
 
     assert beside.outcome == "success", beside.message
     assert (reports[0].outcome, reports[0].message) == ("cancelled", "cancelled by user:a")

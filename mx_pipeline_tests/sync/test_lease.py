@@ -10,7 +10,9 @@ import pytest
 
 from mx_pipeline.errors import LeaseLost, MerchantBusy
 from mx_pipeline.sync.lease import leased
+from mx_pipeline.synthetic_mx import FixedAnswer
 from mx_pipeline.warehouse.leases import held_by, holding, renew_lease, take_lease
+from mx_pipeline_tests.fakes.held import held
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.sync.conftest import Clinic
 
@@ -56,22 +58,21 @@ def test_p16_a_zombie_is_fenced_off_by_its_older_token(warehouse: WarehouseUnder
 
 def test_p16_a_sync_that_lost_its_lease_writes_nothing_more(a_clinic: Callable[..., Clinic]) -> None:
     clinic = a_clinic(payments=300)
-    clinic.mx.behaves(MERCHANT, latency_ms=20)
     stolen = threading.Event()
+    clinic.mx.answers(held(FixedAnswer(endpoint="invoice", skip=100), until=stolen.is_set))
 
     def steal() -> None:
         while not stolen.wait(0.05):
             with suppress(Exception):
                 if clinic.rows("SELECT count(*) FROM mx.invoice_documents WHERE raw_data IS NOT NULL")[0][0]:
                     clinic.warehouse.damage("UPDATE mx.sync_leases SET token = token + 1, holder = 'heir'")
-                    return
+                    stolen.set()
 
     thief = threading.Thread(target=steal)
     thief.start()
     report = clinic.sync("full")
     stolen.set()
     thief.join()
-    clinic.mx.behaves(MERCHANT, latency_ms=0)
 
     assert report.outcome == "failed"
     assert "taken" in report.message

@@ -29,7 +29,7 @@ from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnde
 from mx_pipeline_tests.sync.conftest import Clinic
 from mx_pipeline_tests.sync.one_process import use
 
-A_REFRESH = 1.6
+A_REFRESH, A_MINUTE = 1.6, 60
 KEY = "a credential's name"
 
 
@@ -131,16 +131,17 @@ def test_h3_two_processes_in_the_same_trouble_halve_once(warehouse: WarehouseUnd
         saw(other, "mx_timed_out", sent_at=sent_at)
         time.sleep(A_REFRESH)
 
-        assert eventually(lambda: (gate.budget.level, other.budget.level) == (4, 4), seconds=5)
+        assert eventually(lambda: (gate.budget.level, other.budget.level) == (4, 4))
 
 
 def test_h6_a_probe_that_nobody_sent_is_free_for_the_next_process(warehouse: WarehouseUnderTest) -> None:
     """Who asked for it had lost its patience when the leave came, and was the last to use the key."""
     warehouse.has_merchant()
     limits = msgspec.structs.replace(QUICK, cool_down_seconds=0.01, outage_patience_seconds=0.1)
+    cools_down = msgspec.structs.replace(QUICK, cool_down_seconds=A_MINUTE, cool_down_cap_seconds=A_MINUTE)
     gave_up, next_one = (
         JoinedCredential(KEY, SharedBudget(limits, start=8, ceiling=8, on_news=lambda: None), 8)
-        for limits in (limits, QUICK)
+        for limits in (limits, cools_down)
     )
     with warehouse.loader.everyone() as session:
         gave_up.join(session)
@@ -158,7 +159,9 @@ def test_h6_a_probe_that_nobody_sent_is_free_for_the_next_process(warehouse: War
 
     with warehouse.loader.everyone() as session:
         next_one.join(session)
-    assert 0 < next_one.budget.resumes_in() <= limits.cool_down_cap_seconds
+    assert (
+        0 < next_one.budget.resumes_in() <= A_MINUTE
+    )  # not that, and the half minute of whoever might probe
 
 
 def test_h6_a_breaker_opens_in_every_process_and_one_of_them_probes(warehouse: WarehouseUnderTest) -> None:
