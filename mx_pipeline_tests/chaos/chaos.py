@@ -11,16 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from mx_pipeline_tests.chaos.scene import Patient, Scene
 from mx_pipeline_tests.chaos.tally import Tally
 from mx_pipeline_tests.chaos.troubles import next_trouble
+from mx_pipeline_tests.local.server_image import ServerImage
 
 LONGEST_PAUSE_SECONDS = 0.6
 
 
-def run_chaos(*, seconds: float, seed: int, merchants: int, faults_at_least: int = 0) -> Tally:
+def run_chaos(
+    *, seconds: float, seed: int, merchants: int, faults_at_least: int = 0, image: ServerImage | None = None
+) -> Tally:
     """So many seconds of trouble, and so many faults, then one more sync of each clinic, then the oracle."""
     dice = random.Random(seed)
     happened = Counter[str]()
     tally = Tally(seed)
-    with Scene.set_up(merchants=merchants, seed=seed) as scene, ThreadPoolExecutor(merchants) as pool:
+    with (
+        Scene.set_up(merchants=merchants, seed=seed, image=image) as scene,
+        ThreadPoolExecutor(merchants) as pool,
+    ):
         enough = threading.Event()
         syncing = [
             pool.submit(scene.keep_syncing, patient, enough, random.Random(dice.random()))

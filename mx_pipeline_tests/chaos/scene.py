@@ -20,6 +20,7 @@ from mx_pipeline_tests.fakes.restless_postgres import RestlessPostgres
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.fakes.watched_wire import WatchedWire
+from mx_pipeline_tests.local.server_image import ServerImage
 
 PAYMENTS = 150
 PAGE_CAP = 60
@@ -74,9 +75,11 @@ class Scene:
 
     @classmethod
     @contextmanager
-    def set_up(cls, *, merchants: int, seed: int, payments: int = PAYMENTS) -> Generator[Scene]:
+    def set_up(
+        cls, *, merchants: int, seed: int, payments: int = PAYMENTS, image: ServerImage | None = None
+    ) -> Generator[Scene]:
         with ExitStack() as open_things:
-            postgres = open_things.enter_context(RestlessPostgres.in_directory())
+            postgres = open_things.enter_context(RestlessPostgres.in_directory(image))
             mx = open_things.enter_context(SyntheticMx.in_thread())
             warehouse = WarehouseUnderTest(postgres.new_warehouse("chaos"))
             open_things.callback(warehouse.close)

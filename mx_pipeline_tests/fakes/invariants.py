@@ -53,7 +53,7 @@ def watch_progress(warehouse: WarehouseUnderTest) -> None:
 
 def all_tables(warehouse: WarehouseUnderTest) -> list[str]:
     """Every table that has a tenant."""
-    rows = warehouse.rows(
+    rows = warehouse.rows_again(
         "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
         " WHERE relnamespace = 'mx'::regnamespace AND relkind IN ('r', 'p') AND attname = 'merchant_id' ORDER BY 1"
     )
@@ -69,7 +69,7 @@ def written(
         f" WHERE merchant_id {comparison} {merchant_id} GROUP BY merchant_id"
         for table in tables
     )
-    return sorted(tuple(row) for row in warehouse.rows(parts))
+    return sorted(tuple(row) for row in warehouse.rows_again(parts))
 
 
 def left_open(warehouse: WarehouseUnderTest, *, died: bool = False) -> list[str]:

@@ -17,7 +17,7 @@ from mx_pipeline.local.embedded_postgres import EmbeddedPostgres, running
 from mx_pipeline.local.postgres_place import existing_place
 from mx_pipeline.sealing import SealingKey
 from mx_pipeline.warehouse.logins import DRIVER, Logins
-from mx_pipeline.warehouse.migrate import migrate
+from mx_pipeline_tests.local.server_image import TEMPLATE, ServerImage, make_image
 from mx_pipeline_tests.local.throwaway_postgres import memory, throwaway_directory
 
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -27,22 +27,26 @@ SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 class RestlessPostgres:
     """Verbs for what befalls a server. One at a time."""
 
-    def __init__(self, server: EmbeddedPostgres) -> None:
-        self.server = server
-        self.key = SealingKey.generate()
+    def __init__(self, server: EmbeddedPostgres, key: SealingKey) -> None:
+        self.server, self.key = server, key
         self._turn = threading.Lock()
 
     @classmethod
     @contextmanager
-    def in_directory(cls) -> Iterator[RestlessPostgres]:
-        with throwaway_directory(within=memory()) as home, running(home, settings=SETTINGS) as server:
-            yield cls(server)
+    def in_directory(cls, image: ServerImage | None = None) -> Iterator[RestlessPostgres]:
+        """`image`: what it begins as, where there is one already."""
+        with throwaway_directory(within=memory()) as home:
+            if image is None:
+                image = make_image(home)
+            else:
+                image.copy_to(home)
+            with running(home, settings=SETTINGS) as server:
+                yield cls(server, image.key)
 
     def new_warehouse(self, name: str) -> Logins:
         """A migrated database."""
-        logins = Logins(make_url(self.server.create_database(name)).set(drivername=DRIVER), self.key)
-        migrate(logins)
-        return logins
+        url = make_url(self.server.create_database(name, template=TEMPLATE))
+        return Logins(url.set(drivername=DRIVER), self.key)
 
     def restart(self) -> None:
         """As for a change of settings: every session is ended."""

@@ -19,6 +19,7 @@ from mx_pipeline_tests.fakes.invariants import watch_progress
 from mx_pipeline_tests.fakes.restless_postgres import RestlessPostgres
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.faults.database.conftest import Opened
+from mx_pipeline_tests.local.server_image import ServerImage
 
 CLINICS = 4
 SLEEP_SECONDS, FULL_SLEEP_SECONDS = 8, 30
@@ -26,8 +27,8 @@ SLEEP_SECONDS, FULL_SLEEP_SECONDS = 8, 30
 
 
 @pytest.fixture(scope="module")
-def restless() -> Iterator[RestlessPostgres]:
-    with RestlessPostgres.in_directory() as server:
+def restless(server_image: ServerImage) -> Iterator[RestlessPostgres]:
+    with RestlessPostgres.in_directory(server_image) as server:
         yield server
 
 

@@ -15,6 +15,7 @@ from mx_pipeline_tests.chaos.chaos import run_chaos
 from mx_pipeline_tests.fakes.examination import Examination
 from mx_pipeline_tests.fakes.syncing_process import Job, SyncingProcess
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT
+from mx_pipeline_tests.local.server_image import ServerImage
 
 CHAOS_SEED, CHAOS_SECONDS, CHAOS_FAULTS, CHAOS_MERCHANTS = 11, 12, 32, 3
 A_MINUTE, AN_HOUR = 60, 3600
@@ -50,10 +51,15 @@ def test_p12_p18_the_lease_of_a_killed_process_is_taken_over_after_half_a_minute
 
 @pytest.mark.begins_early
 def test_p10_a_sample_of_chaos_loses_doubles_and_mixes_up_nothing(
+    server_image: ServerImage,
     record_property: Callable[[str, object], None],
 ) -> None:
     tally = run_chaos(
-        seconds=CHAOS_SECONDS, faults_at_least=CHAOS_FAULTS, seed=CHAOS_SEED, merchants=CHAOS_MERCHANTS
+        seconds=CHAOS_SECONDS,
+        faults_at_least=CHAOS_FAULTS,
+        seed=CHAOS_SEED,
+        merchants=CHAOS_MERCHANTS,
+        image=server_image,
     )
 
     record_property("told", f"chaos: {tally}")
