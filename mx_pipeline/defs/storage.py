@@ -24,6 +24,7 @@ from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Engine, QueuePool
 
+from mx_pipeline.defs.check_states import EventLog
 from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.logins import database_url
 
@@ -62,6 +63,7 @@ class PooledPostgresStorage(DagsterPostgresStorage):
         # Dagster opens an instance for every tick of a sensor; whether the tables are there is asked by the first.
         super().__init__(postgres_url, should_autocreate_tables=postgres_url not in _prepared, **more)
         _prepared.add(postgres_url)
+        self._event_log_storage = EventLog(postgres_url, should_autocreate_tables=False)
         for part in (self._run_storage, self._event_log_storage, self._schedule_storage):
             part._engine = engine_of(postgres_url)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
+from sqlalchemy import Engine
 
 from mx_pipeline.definitions import defs
+from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
 from mx_pipeline.sealing import SealingKey
 from mx_pipeline.synthetic_mx import KeyPair, SyntheticMx
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 
+PROJECT = Path(__file__).parents[2]
 ASSETS = ("payments", "invoice_map", "invoice_details", "enriched_transactions")
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -120,3 +124,25 @@ def clinics(
     for merchant_id in clinics.keys:
         synthetic_mx.remove_merchant(merchant_id)
     synthetic_mx.answers_truthfully()
+
+
+@pytest.fixture
+def pooled(
+    environment: None,
+    postgres: EmbeddedPostgres,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[dg.DagsterInstance]:
+    """What every Dagster process opens whose DAGSTER_HOME is the project."""
+    monkeypatch.setenv("DAGSTER_PG_URL", postgres.create_database(f"dagster_{request.node.name[:40]}"))
+    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
+        yield instance
+        for engine in engines_of(instance):
+            engine.dispose()
+
+
+def engines_of(instance: dg.DagsterInstance) -> set[Engine]:
+    """What its three parts connect through."""
+    return {
+        part._engine for part in (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    }

@@ -4,53 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
-from sqlalchemy import Engine, QueuePool, event, text
+from sqlalchemy import QueuePool, event, text
 
 from mx_pipeline.definitions import defs
 from mx_pipeline.defs.rounds import OP, sync_round
 from mx_pipeline.defs.storage import PooledPostgresStorage
 from mx_pipeline.errors import BadSettings
 from mx_pipeline.local.dagster_parts import EVENTS_PER_BATCH
-from mx_pipeline.local.embedded_postgres import EmbeddedPostgres
 from mx_pipeline.warehouse.diagnosing import dagsters_database
 from mx_pipeline.warehouse.logins import database_url
-from mx_pipeline_tests.defs.conftest import ASSETS, Clinics
+from mx_pipeline_tests.defs.conftest import ASSETS, PROJECT, Clinics, engines_of
 
-PROJECT = Path(__file__).parents[2]
 MERCHANTS = 20
 MATERIALIZATIONS = """
     SELECT count(*), count(DISTINCT xmin::text) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION'
 """
 """How many, and in how many transactions."""
-
-
-@pytest.fixture
-def pooled(
-    environment: None,
-    postgres: EmbeddedPostgres,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-) -> Iterator[dg.DagsterInstance]:
-    """What every Dagster process opens whose DAGSTER_HOME is the project."""
-    monkeypatch.setenv("DAGSTER_PG_URL", postgres.create_database(f"dagster_{request.node.name[:40]}"))
-    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
-        yield instance
-        for engine in engines_of(instance):
-            engine.dispose()
-
-
-def engines_of(instance: dg.DagsterInstance) -> set[Engine]:
-    """What its three parts connect through."""
-    return {
-        part._engine for part in (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
-    }
 
 
 def test_a_run_on_it_opens_a_handful_of_connections(clinics: Clinics, pooled: dg.DagsterInstance) -> None:
