@@ -177,6 +177,17 @@ def test_the_image_forbids_core_dumps_runs_as_nobody_in_particular_and_pins_what
     assert any("--constraint constraints.txt" in line for line in lines)
 
 
+def test_whatever_can_log_json_does() -> None:
+    started = {container["name"]: container["args"] for _, container in containers()}
+    dagster = {name for name, args in started.items() if args[0].startswith("dagster")}
+    (settings,) = (one for one in manifests("ConfigMap") if "MX_LOG_FORMAT" in one["data"])
+
+    assert dagster == {"webserver", OPERATORS, "daemon", "code-server"}
+    for name in dagster:
+        assert started[name][started[name].index("--log-format") + 1] == "json", name
+    assert settings["data"]["MX_LOG_FORMAT"] == "json"
+
+
 def test_nobody_outside_reaches_a_webserver() -> None:
     policies = {one["metadata"]["name"]: one["spec"] for one in manifests("NetworkPolicy")}
     ingresses = list(manifests("Ingress"))
