@@ -6,8 +6,8 @@ from mx_pipeline.defs.alerts import failed_runs
 from mx_pipeline.defs.anomalies import every_day, look_for_anomalies, no_anomaly
 from mx_pipeline.defs.assets import MX_INVOICE, MX_PAYMENT, merchant_sync
 from mx_pipeline.defs.canary import canary, every_quarter
-from mx_pipeline.defs.category_model import category_model
-from mx_pipeline.defs.figures import draw_clinic_figures
+from mx_pipeline.defs.category_model import category_model, models_of_the_week, train_models
+from mx_pipeline.defs.figures import draw_clinic_figures, draw_figures, figures_of_the_day
 from mx_pipeline.defs.freshness import merchants_are_fresh
 from mx_pipeline.defs.jobs import sync_merchant
 from mx_pipeline.defs.resources import resources
@@ -21,8 +21,8 @@ log_as_we_do()
 defs = dg.Definitions(
     assets=[MX_PAYMENT, MX_INVOICE, merchant_sync, draw_clinic_figures, category_model],
     asset_checks=[no_anomaly],
-    jobs=[sync_merchant, sync_round, look_for_anomalies, tidy_up, canary],
-    schedules=[rounds, every_day, tidying, every_quarter],
+    jobs=[sync_merchant, sync_round, look_for_anomalies, draw_figures, train_models, tidy_up, canary],
+    schedules=[rounds, every_day, figures_of_the_day, models_of_the_week, tidying, every_quarter],
     sensors=[merchant_partitions, sync_requests, merchants_are_fresh, failed_runs],
     resources=resources,
     loggers={CONSOLE: as_we_log},

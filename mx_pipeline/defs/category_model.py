@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from mx_pipeline.defs.assets import ENRICHED_TRANSACTIONS, GROUP, MERCHANTS_PER_RUN
+from mx_pipeline.defs.at_night import over_all_merchants
 from mx_pipeline.defs.failures import told_to_dagster
 from mx_pipeline.defs.partitions import merchants, partition_of
 from mx_pipeline.defs.resources import WarehouseResource
@@ -15,6 +16,8 @@ from mx_pipeline.suggesting.merchant_model import Trained, train
 from mx_pipeline.suggesting.picture import confusion_picture
 
 ACTOR = "process:dagster"
+EVERY_WEEK = "41 5 * * 0"
+"""Sundays, in UTC: the hour of mx/clinic_figures; what queues up behind these goes one run at a time."""
 
 CATEGORY_MODEL = dg.AssetSpec(
     ["mx", "category_model"],
@@ -93,3 +96,24 @@ def _figures(figures: Figures) -> dict[str, int | float | dg.MetadataValue]:
             f"![what is, against what was said]({confusion_picture(figures.confusion)})"
         ),
     }
+
+
+train_models = dg.define_asset_job(
+    "train_models",
+    selection=dg.AssetSelection.assets(category_model),
+    description="Train every merchant's model anew.",
+    executor_def=dg.in_process_executor,
+)
+
+
+@dg.schedule(
+    job=train_models,
+    cron_schedule=EVERY_WEEK,
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def models_of_the_week(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """Each merchant's model knows what people decided a week ago at the latest."""
+    return over_all_merchants(
+        context, merchants_per_run=MERCHANTS_PER_RUN, needs="sklearn", extra="suggestions"
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from mx_pipeline.defs.assets import ENRICHED_TRANSACTIONS, GROUP, as_table
+from mx_pipeline.defs.at_night import over_all_merchants
 from mx_pipeline.defs.failures import told_to_dagster
 from mx_pipeline.defs.partitions import merchants, partition_of
 from mx_pipeline.defs.resources import WarehouseResource
@@ -16,6 +17,8 @@ from mx_pipeline.warehouse.figures import ClinicFigures, clinic_figures
 FIGURES_PER_RUN = 50
 """Another number than that of the syncs: else a backfill of both would put them into one run (see CLINIC_FIGURES)."""
 MOST_ROWS = 12
+EVERY_DAY = "23 5 * * *"
+"""In UTC: clinics in the United States are closed, and their nightly syncs have not begun."""
 
 CLINIC_FIGURES = dg.AssetSpec(
     ["mx", "clinic_figures"],
@@ -78,3 +81,22 @@ def _pictures(figures: ClinicFigures) -> dict[str, str]:
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
     texts = [{name: str(value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
     return as_table(texts)
+
+
+draw_figures = dg.define_asset_job(
+    "draw_figures",
+    selection=dg.AssetSelection.assets(draw_clinic_figures),
+    description="Draw every merchant's pictures anew.",
+    executor_def=dg.in_process_executor,
+)
+
+
+@dg.schedule(
+    job=draw_figures,
+    cron_schedule=EVERY_DAY,
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def figures_of_the_day(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """Each merchant's pictures are a day old at most."""
+    return over_all_merchants(context, merchants_per_run=FIGURES_PER_RUN, needs="matplotlib", extra="figures")

@@ -72,6 +72,7 @@ def test_the_queue_the_retries_and_the_monitoring_are_the_decided_ones(pooled: d
     assert queue.tag_concurrency_limits == [
         {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1},
         {"key": "mx/round", "limit": 4},
+        {"key": "mx/night", "limit": 1},
     ]
     assert pooled.run_coordinator.dequeue_interval_seconds == 1
     assert pooled.run_retries_enabled
