@@ -13,7 +13,7 @@ from mx_pipeline.synthetic_mx import SyntheticMx
 from mx_pipeline.synthetic_mx.keys import derived_key
 
 FIRST_PAYMENTS = 5
-"""Each later look adds one; the same number makes the same payments."""
+"""Each later day adds one; the same number makes the same payments."""
 SEED = 1
 
 
@@ -24,6 +24,7 @@ class Newest:
     payment_id: int
     amount: Decimal
     status: str
+    client_reference: str
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ class CanaryVendor:
 
     mx: SyntheticMx
 
-    def newest(self, merchant_id: int) -> Newest:
-        """Of that merchant."""
-        row = self.mx.whole_list(merchant_id, "payments")[0]
-        return Newest(int(row["id"]), Decimal(str(row["amount"])), row["status"])
+    def says(self, merchant_id: int, word: str) -> Newest:
+        """Put this word into that merchant's newest payment; returns it as it is from now on."""
+        (row, *_) = self.mx.whole_list(merchant_id, "payments")
+        self.mx.change_payment(merchant_id, int(row["id"]), clientReference=word)
+        (row, *_) = self.mx.whole_list(merchant_id, "payments")
+        return Newest(int(row["id"]), Decimal(str(row["amount"])), row["status"], row["clientReference"])
 
 
 def key_of(merchant_id: int) -> tuple[str, str]:

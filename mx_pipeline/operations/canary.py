@@ -1,13 +1,15 @@
 """
 The canary: two merchants of our own, with a vendor of our own, that go the way of every clinic.
 
-A payment is made at the vendor; a person asks for a sync; a worker answers; the row is compared. Then the same person
-tries the other merchant's doors, and each must stay shut. The vendor listens on this machine alone, and no clinic can
+Once a day the vendor has a payment more, and with each look another word in the newest one; a person asks for a sync; a
+worker answers; the row is compared. So each look brings news, and a year only 365 payments. Then the same person tries
+the other merchant's doors, and each must stay shut. The vendor listens on this machine alone, and no clinic can
 be led to it: which merchants ask there is decided by two numbers in `settings`, not by a row.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -25,7 +27,7 @@ from mx_pipeline.operations.registering import register
 from mx_pipeline.operations.web.syncing import ask_for_sync, look_at_sync
 from mx_pipeline.settings import CANARY, NEIGHBOUR, Settings
 from mx_pipeline.warehouse.audit import Action, record
-from mx_pipeline.warehouse.canary import count_of, keep_look, stored
+from mx_pipeline.warehouse.canary import count_of, days_known, keep_look, stored
 from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
 from mx_pipeline.warehouse.merchants import Credentials, set_active
 from mx_pipeline.warehouse.people import find_user
@@ -34,6 +36,8 @@ from mx_pipeline.warehouse.requests import SyncRequest
 EMAIL = "canary@mx-pipeline.invalid"
 NAMES = {CANARY: "The canary", NEIGHBOUR: "The canary's neighbour"}
 LOOK_SECONDS = 0.2
+WORD_BYTES = 8
+COMPARED = ("amount", "status", "client_reference")
 
 
 @dataclass
@@ -69,15 +73,15 @@ def look(settings: Settings, here: AtWork, *, patience_seconds: float) -> Look:
     try:
         with found.at("set up"):
             person = _person(settings, here)
-            wanted = {CANARY: _count(here, CANARY) + 1, NEIGHBOUR: 1}
-        with local_room("canary_vendor").canary_vendor(url, wanted) as vendor, _awake(here):
+        with local_room("canary_vendor").canary_vendor(url, _payments(here)) as vendor:
             if not _count(here, NEIGHBOUR):
-                with found.at("sync of the neighbour"):
+                with found.at("sync of the neighbour"), _awake(here, NEIGHBOUR):
                     _sync(here, NEIGHBOUR, patience_seconds)
-            with found.at("sync"):
+            newest = vendor.says(CANARY, secrets.token_hex(WORD_BYTES))
+            with found.at("sync"), _awake(here, CANARY):
                 _sync(person, CANARY, patience_seconds)
             with found.at("compare"):
-                _compare(person, vendor.newest(CANARY))
+                _compare(person, newest)
             with found.at("doors"):
                 try_doors(settings, here, person)
     except MxPipelineError as error:
@@ -117,21 +121,29 @@ def _person(settings: Settings, here: AtWork) -> AtWork:
 
 
 @contextmanager
-def _awake(here: AtWork) -> Generator[None]:
-    """Between two looks they are paused: nobody asks a vendor that is not there."""
-    _set_active(here, is_active=True)
+def _awake(here: AtWork, merchant_id: int) -> Generator[None]:
+    """But for its sync it is paused: nobody asks a vendor that is not there."""
+    _set_active(here, merchant_id, is_active=True)
     try:
         yield
     finally:
-        _set_active(here, is_active=False)
+        _set_active(here, merchant_id, is_active=False)
 
 
-def _set_active(here: AtWork, *, is_active: bool) -> None:
+def _set_active(here: AtWork, merchant_id: int, *, is_active: bool) -> None:
     action: Action = "merchant.resumed" if is_active else "merchant.paused"
-    for merchant_id in (CANARY, NEIGHBOUR):
-        with here.merchant(merchant_id) as tenant:
-            set_active(tenant, is_active=is_active)
-            record(tenant, actor=here.person.actor, action=action)
+    with here.merchant(merchant_id) as tenant:
+        set_active(tenant, is_active=is_active)
+        record(tenant, actor=here.person.actor, action=action)
+
+
+def _payments(here: AtWork) -> dict[int, int]:
+    """As many as days have begun since it is known here, and never fewer than were read: none vanishes."""
+    with here.merchant(CANARY) as tenant:
+        days = days_known(tenant, CANARY)
+        stored_already = count_of(tenant, CANARY)
+    first = local_room("canary_vendor").FIRST_PAYMENTS
+    return {CANARY: max(first + days, stored_already), NEIGHBOUR: first}
 
 
 def _count(here: AtWork, merchant_id: int) -> int:
@@ -154,8 +166,8 @@ def _sync(here: AtWork, merchant_id: int, patience_seconds: float) -> None:
 
 
 def _compare(person: AtWork, newest: object) -> None:
-    wanted = {name: getattr(newest, name) for name in ("payment_id", "amount", "status")}
+    payment_id, *wanted = (getattr(newest, name) for name in ("payment_id", *COMPARED))
     with person.merchant(CANARY) as tenant:
-        found = stored(tenant, CANARY, wanted["payment_id"])
-    if found is None or (found.amount, found.status) != (wanted["amount"], wanted["status"]):
-        raise CanaryFailed(f"payment {wanted['payment_id']} is not in the warehouse as the vendor has it")
+        found = stored(tenant, CANARY, payment_id)
+    if found is None or [getattr(found, name) for name in COMPARED] != wanted:
+        raise CanaryFailed(f"payment {payment_id} is not in the warehouse as the vendor has it")

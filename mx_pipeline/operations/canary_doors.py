@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import requests
 
-from mx_pipeline.errors import AccessDenied, CanaryFailed
+from mx_pipeline.errors import AccessDenied, BadInput, CanaryFailed
 from mx_pipeline.operations.at_work import AtWork
 from mx_pipeline.operations.context import opened
 from mx_pipeline.operations.web.syncing import ask_for_sync
@@ -33,15 +33,21 @@ def try_doors(settings: Settings, operator: AtWork, person: AtWork) -> None:
         _shut("a transaction inside the neighbour", count_of(tenant, NEIGHBOUR) == 0)
     with opened(settings, LOADER_ROLE) as loader, loader.merchant(CANARY) as tenant:
         _shut("the loader's transaction", count_stored(tenant, NEIGHBOUR) == 0)
-    try:
-        ask_for_sync(person, NEIGHBOUR, SyncRequest(person.person.actor, "api"))
-    except AccessDenied:
-        pass
-    else:
-        _shut("asking for a sync", is_shut=False)
+    _shut("asking for a sync", is_shut=_is_denied_a_sync(person))
     url = WebSettings.from_environment().public_url
     if url is not None:
         _try_http(url, operator, person)
+
+
+def _is_denied_a_sync(person: AtWork) -> bool:
+    try:
+        ask_for_sync(person, NEIGHBOUR, SyncRequest(person.person.actor, "api"))
+    except AccessDenied:
+        return True
+    except BadInput:
+        # Whoever is told that the neighbour is paused was let in.
+        return False
+    return False
 
 
 def _try_http(url: str, operator: AtWork, person: AtWork) -> None:

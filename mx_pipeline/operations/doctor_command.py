@@ -77,6 +77,7 @@ def _parts(settings: Settings) -> dict[str, Part]:
         "Dagster's database": lambda: of_dagster.storage(settings),
         "seeing": lambda: of_seeing.seeing(settings),
         "bell": lambda: of_answering.bell(settings),
+        "canary": lambda: of_answering.canary(settings),
     }
 
 

@@ -15,6 +15,7 @@ class Stored:
 
     amount: Decimal
     status: str
+    client_reference: str | None
 
 
 def count_of(session: Session, merchant_id: int) -> int:
@@ -30,7 +31,12 @@ def count_stored(session: Session, merchant_id: int) -> int:
 def stored(session: Session, merchant_id: int, payment_id: int) -> Stored | None:
     """One of them."""
     row = session.run("canary", "stored", whose=merchant_id, payment_id=payment_id).one_or_none()
-    return None if row is None else Stored(row.amount, row.status)
+    return None if row is None else Stored(row.amount, row.status, row.client_reference)
+
+
+def days_known(session: Session, merchant_id: int) -> int:
+    """How many days have begun since this merchant was added."""
+    return int(session.one("canary", "days_known", whose=merchant_id).days)
 
 
 def keep_look(session: Session, *, is_well: bool) -> None:

@@ -107,6 +107,11 @@ def listening_workers(logins: Logins) -> int:
         return session.one("doctor", "bells")[0]
 
 
+def others_at_work(session: Session) -> Sequence[str]:
+    """The addresses, other than ours, from which the dispatcher's login is used."""
+    return session.column("doctor", "others_at_work")
+
+
 def refused_logins(logins: Logins) -> Mapping[str, str]:
     """Each login that does not get in, with the reason."""
     refusals: dict[str, str] = {}

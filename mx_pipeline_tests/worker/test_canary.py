@@ -17,6 +17,8 @@ from mx_pipeline_tests.operations.commands import CommandLine
 from mx_pipeline_tests.worker.conftest import Deployment
 
 KINDS = "SELECT merchant_id AS whose, count(*) AS payments FROM mx.payments GROUP BY 1"
+WORD = """SELECT payload ->> 'clientReference' FROM mx.payments WHERE merchant_id = :canary
+           ORDER BY mx_payment_id DESC LIMIT 1"""
 
 
 def test_it_goes_all_the_way_and_finds_an_open_door(
@@ -32,10 +34,17 @@ def test_it_goes_all_the_way_and_finds_an_open_door(
 
     first = shell("canary", "--json")
     assert (first.code, first.answer["failed"]) == (0, None)
+    first_word = _word(deployment)
     for name, value in deployment.environment.items():
         monkeypatch.setenv(name, value)
     with dg.DagsterInstance.ephemeral() as instance:
         second = canary.execute_in_process(instance=instance)
+        payments_of_a_day, second_word = _payments(deployment), _word(deployment)
+        deployment.warehouse.damage(
+            "UPDATE mx.mx_merchant_configs SET created_at = created_at - interval '1 day' WHERE merchant_id = :m",
+            m=CANARY,
+        )
+        third = canary.execute_in_process(instance=instance)
     well = exposition(deployment.warehouse.dispatcher, MetricsSettings())
     deployment.warehouse.damage(
         "INSERT INTO mx.user_tenant_permissions (merchant_id, user_id, role)"
@@ -49,8 +58,12 @@ def test_it_goes_all_the_way_and_finds_an_open_door(
 
     assert list(first.answer["seconds"]) == ["set up", "sync of the neighbour", "sync", "compare", "doors"]
     assert second.success
-    rows = {row.whose: row.payments for row in deployment.warehouse.rows(KINDS)}
-    assert rows[CANARY] == rows[NEIGHBOUR] + 2, "each look brings one more"
+    assert third.success
+    assert payments_of_a_day[CANARY] == payments_of_a_day[NEIGHBOUR], "what a look brings is no row"
+    assert _payments(deployment) == payments_of_a_day | {CANARY: payments_of_a_day[CANARY] + 1}, (
+        "a day brings one"
+    )
+    assert len({first_word, second_word, _word(deployment)}) == 3, "each look brings another"
     assert "mx_canary_well 1" in well
     assert opened.code == 1
     assert opened.answer["failed"].startswith(
@@ -82,6 +95,15 @@ def test_the_clock_asks_for_it_only_where_it_is_configured(monkeypatch: pytest.M
 
     assert isinstance(without, dg.SkipReason)
     assert isinstance(with_it, dg.RunRequest)
+
+
+def _payments(deployment: Deployment) -> dict[int, int]:
+    return {row.whose: row.payments for row in deployment.warehouse.rows(KINDS)}
+
+
+def _word(deployment: Deployment) -> str:
+    """What the newest payment of the canary says."""
+    return str(deployment.warehouse.value(WORD, canary=CANARY))
 
 
 @pytest.mark.parametrize(

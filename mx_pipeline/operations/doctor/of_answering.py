@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
+from mx_pipeline.operations.context import opened
 from mx_pipeline.operations.doctor.findings import Finding, Verdict, fail, ok, warn
 from mx_pipeline.operations.local_rooms import worker_room
 from mx_pipeline.settings import Settings
-from mx_pipeline.warehouse.diagnosing import listening_workers
+from mx_pipeline.warehouse.diagnosing import listening_workers, others_at_work
 from mx_pipeline.warehouse.logins import DISPATCHER_ROLE, database_url, logins_of
 
 
@@ -57,3 +60,40 @@ def answering(settings: Settings, found: Sequence[Finding]) -> Finding:
         "neither a worker nor Dagster's daemon is there, so nobody answers a request: start mx-pipeline worker, and "
         "dagster-daemon run",
     )
+
+
+def canary(settings: Settings) -> Iterator[Finding]:
+    """Its vendor listens on this machine, so whoever answers has to be here. Raises WarehouseError."""
+    if settings.canary_url is None:
+        yield ok("canary", "is off: set MX_CANARY_URL where all workers are on one machine")
+        return
+    with opened(settings, DISPATCHER_ROLE) as dispatcher, dispatcher.everyone() as session:
+        addresses = others_at_work(session)
+    yield reached_by_all(settings.canary_url, addresses)
+
+
+def reached_by_all(url: str, addresses: Sequence[str]) -> Finding:
+    """What the addresses of those who work say of the vendor's."""
+    elsewhere = [address for address in addresses if not _is_here(address)]
+    if not elsewhere:
+        return ok(
+            "canary",
+            f"listens on {urlsplit(url).netloc} of this machine, and nobody is seen at work elsewhere",
+        )
+    return warn(
+        "canary",
+        f"MX_CANARY_URL is {url}, a port of each machine alone, and work is done from {', '.join(elsewhere)}, "
+        "too: what is taken there fails; run all workers and Dagster's runs on one machine, or unset MX_CANARY_URL "
+        "everywhere",
+    )
+
+
+def _is_here(address: str) -> bool:
+    """Has one of this machine's interfaces that address?"""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as tried:
+            tried.bind((address, 0))
+    except OSError:
+        return False
+    return True

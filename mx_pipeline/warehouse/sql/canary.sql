@@ -7,7 +7,13 @@ SELECT count(*) AS payments FROM mx.transactions WHERE merchant_id = :whose
 SELECT count(*) AS payments FROM mx.payments WHERE merchant_id = :whose
 
 -- name: stored
-SELECT amount, status FROM mx.transactions WHERE merchant_id = :whose AND mx_payment_id = :payment_id
+SELECT amount, status, client_reference FROM mx.transactions WHERE merchant_id = :whose AND mx_payment_id = :payment_id
+
+-- name: days_known
+-- How many days have begun since this merchant was added, by the database's clock.
+SELECT (now() AT TIME ZONE 'UTC')::date - (created_at AT TIME ZONE 'UTC')::date AS days
+  FROM mx.mx_merchant_configs
+ WHERE merchant_id = :whose
 
 -- name: keep_look
 INSERT INTO mx.canary AS known (is_well, ended_at, last_well_at)

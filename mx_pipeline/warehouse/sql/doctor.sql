@@ -18,6 +18,17 @@ SELECT count(*)::integer
   FROM pg_stat_activity
  WHERE datname = current_database() AND application_name = 'mx_pipeline bell'
 
+-- name: others_at_work
+-- For the dispatcher: from which other addresses its login is used, by workers and runs. Behind a pooler all have that
+-- of the pooler, and none is told.
+SELECT DISTINCT host(client_addr)
+  FROM pg_stat_activity
+ WHERE usename = current_user
+   AND datname = current_database()
+   AND client_addr IS NOT NULL
+   AND client_addr IS DISTINCT FROM inet_client_addr()
+ ORDER BY 1
+
 -- name: schema_version
 SELECT version_num FROM mx.alembic_version
 
