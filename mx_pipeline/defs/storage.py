@@ -8,11 +8,13 @@ Postgres and a real one, and no password is in a configuration that Dagster show
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import dagster as dg
 import psycopg2
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.base_storage import DagsterStorage
@@ -20,12 +22,13 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Engine, QueuePool
 
 from mx_pipeline.defs.check_states import EventLog
 from mx_pipeline.settings import Settings
+from mx_pipeline.warehouse.connections import Session
 from mx_pipeline.warehouse.logins import database_url
 
 CONNECTIONS_KEPT = 2
@@ -82,6 +85,17 @@ class PooledPostgresStorage(DagsterPostgresStorage):
             return DagsterSqliteStorage(str(_directory() / "without-postgres"), inst_data=inst_data)
         url = database_url(settings.dagster_storage_url(), variable="DAGSTER_PG_URL")
         return cls(url.render_as_string(hide_password=False), inst_data=inst_data, **config_value)
+
+
+@contextmanager
+def own_session(instance: dg.DagsterInstance) -> Generator[Session | None]:
+    """For statements of our own on Dagster's tables, each a transaction; None where these are in no Postgres."""
+    storage = instance.event_log_storage
+    if not isinstance(storage, PostgresEventLogStorage):
+        yield None
+        return
+    with engine_of(storage.postgres_url).connect() as connection:
+        yield Session(connection)
 
 
 def is_only_looked_at(settings: Settings) -> bool:

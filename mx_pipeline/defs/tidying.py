@@ -7,6 +7,8 @@ import dagster as dg
 
 from mx_pipeline.defs.failures import told_to_dagster
 from mx_pipeline.defs.resources import WarehouseResource
+from mx_pipeline.defs.storage import own_session
+from mx_pipeline.warehouse.dagsters_events import forget_events_of_no_run, forget_verdicts
 from mx_pipeline.warehouse.merchants import list_merchants
 from mx_pipeline.warehouse.tidying import tidy
 
@@ -40,10 +42,18 @@ def forget_what_was_kept_long_enough(
             merchants = [one.merchant_id for one in list_merchants(session)]
         for merchant_id in merchants:
             forgotten.update(tidy(loader, merchant_id, now=now))
-    runs = forget_runs(context.instance, before=now - RUNS_KEPT)
-    context.log.info(
-        f"of {len(merchants)} merchants {dict(forgotten)}; of Dagster {runs} runs with their events"
-    )
+    of_dagster = forget_dagsters(context.instance, before=now - RUNS_KEPT)
+    context.log.info(f"of {len(merchants)} merchants {dict(forgotten)}; of Dagster {of_dagster}")
+
+
+def forget_dagsters(instance: dg.DagsterInstance, *, before: datetime) -> dict[str, int]:
+    """Runs with their events, and what Dagster itself never deletes; what its UI shows as the latest stays."""
+    forgotten = {"runs": forget_runs(instance, before=before)}
+    with own_session(instance) as session:
+        if session is not None:
+            forgotten["verdicts"] = forget_verdicts(session, before=before)
+            forgotten["events of no run"] = forget_events_of_no_run(session, before=before)
+    return forgotten
 
 
 def forget_runs(instance: dg.DagsterInstance, *, before: datetime) -> int:
