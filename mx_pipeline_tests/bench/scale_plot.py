@@ -28,7 +28,7 @@ LINES = {
     "trace without --merchant": "trace without --merchant",
     "Dagster UI, an asset's partitions": "Dagster UI: an asset's partitions",
 }
-INCHES, DOTS = (7.2, 4.2), 110
+INCHES, DOTS = (8.4, 4.2), 100
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def draw(figures: Sequence[Mapping[str, Any]], picture: Path) -> None:
             axes.plot(*zip(*points, strict=True), marker="o", label=label)
     axes.set(xscale="log", yscale="log", xlabel="merchants", ylabel="seconds")
     axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize="small")
+    drawing.legend(loc="outside right upper", fontsize="small", frameon=False)
     drawing.savefig(picture, dpi=DOTS)
     plt.close(drawing)
 
