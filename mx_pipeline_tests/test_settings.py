@@ -8,7 +8,8 @@ import pytest
 
 from mx_pipeline.errors import BadInput, BadSettings
 from mx_pipeline.sealing import SealingKey
-from mx_pipeline.settings import Settings, merchant_id, mx_environment, timezone
+from mx_pipeline.settings import Settings
+from mx_pipeline.words import merchant_id, mx_environment, timezone
 
 URL = "postgresql://someone:hush-hush@localhost:5432/mx"
 

@@ -27,7 +27,7 @@ def review(
     as_json: AsJson = False,
 ) -> None:
     """Show who can see what at each merchant, through what, and what they did, as the audit log has it."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.operations.people_tables import review_table
@@ -52,7 +52,7 @@ def check(
     ],
 ) -> None:
     """Say which check rules at a merchant: owner (of old), both (the same, differences recorded), permissions."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import owners
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
@@ -65,7 +65,7 @@ def check(
 @app.command("owner")
 def owner(email: Email, *, merchant: AtMerchant) -> None:
     """Name the owner in a merchant's configuration."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import owners
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force

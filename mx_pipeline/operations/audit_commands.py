@@ -35,7 +35,7 @@ def list_(
     """Show the newest events, newest first."""
     from datetime import UTC, datetime, time
 
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations.at_work import PLATFORM, required
     from mx_pipeline.operations.context import opened, settings_in_force
     from mx_pipeline.operations.tables import audit_table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mx_pipeline.addresses import Issuer
 from mx_pipeline.errors import AccessDenied
-from mx_pipeline.settings import Issuer
 from mx_pipeline.warehouse.connections import Warehouse
 from mx_pipeline.warehouse.tokens import Known, is_ours, whose_subject, whose_token
 

@@ -41,7 +41,7 @@ def cancel(
     """Cancel a sync: one that waits ends at once, one that runs within a page."""
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
-    from mx_pipeline.settings import request_or_merchant
+    from mx_pipeline.words import request_or_merchant
 
     number = request_or_merchant(what)
     with settings_in_force() as settings, at_work(settings) as here:

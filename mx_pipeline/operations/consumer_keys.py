@@ -11,8 +11,9 @@ import typer
 from mx_pipeline.errors import BadInput, BadSettings, MxApiError
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.client import MxClient
-from mx_pipeline.settings import MxEnvironment, Settings
+from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.merchants import Credentials
+from mx_pipeline.words import MxEnvironment
 
 KEY_VARIABLE = "MX_CONSUMER_KEY"
 SECRET_VARIABLE = "MX_CONSUMER_SECRET"  # noqa: S105 # the name of the variable

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from mx_pipeline import settings as words
+from mx_pipeline import words
 from mx_pipeline.operations.at_work import AtWork, at_work
 from mx_pipeline.operations.context import opened, settings_in_force
 from mx_pipeline.settings import Settings

@@ -36,7 +36,7 @@ def export(
     """
     import msgspec
 
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import exporting
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force

@@ -14,8 +14,8 @@ import jwt
 import msgspec
 import requests
 
+from mx_pipeline.addresses import Issuer
 from mx_pipeline.errors import AccessDenied
-from mx_pipeline.settings import Issuer
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Those with a public key. None and HS… would take the published key for a secret."""

@@ -15,8 +15,9 @@ from mx_pipeline.operations.consumer_keys import checked_pair, verify
 from mx_pipeline.operations.context import settings_in_force
 from mx_pipeline.operations.csv_files import MOST_BYTES, csv_rows, whole_text
 from mx_pipeline.operations.registering import merchant_name, register
-from mx_pipeline.settings import MxEnvironment, Settings, merchant_id, mx_environment, timezone
+from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.merchants import Credentials
+from mx_pipeline.words import MxEnvironment, merchant_id, mx_environment, timezone
 
 HEADER = ("merchant_id", "name", "environment", "timezone", "consumer_key", "consumer_secret")
 STDIN = "-"

@@ -26,7 +26,7 @@ def invite(
     as_json: AsJson = False,
 ) -> None:
     """Invite somebody to a role that you may give, and print the invitation, this once; send it to them."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import inviting
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force

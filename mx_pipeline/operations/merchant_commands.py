@@ -41,7 +41,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register a merchant; its key is checked with MX Merchant before anything is written."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import registering
 
     merchant_id = words.merchant_id(merchant)
@@ -101,7 +101,7 @@ def list_(
 @app.command("pause")
 def pause(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Sync this merchant no more until it is resumed; its data stay."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import registering
 
     merchant_id = words.merchant_id(merchant)
@@ -111,7 +111,7 @@ def pause(merchant: MerchantId, *, as_json: AsJson = False) -> None:
 @app.command("resume")
 def resume(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Sync a paused merchant again."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import registering
 
     merchant_id = words.merchant_id(merchant)
@@ -147,7 +147,7 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change when this merchant is synced and what that may cost; without an option it only shows what is in force."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import limiting
 
     merchant_id = words.merchant_id(merchant)
@@ -166,7 +166,7 @@ def set_(
 @app.command("set-key", epilog=KEYS_EPILOG)
 def set_key(merchant: MerchantId, *, no_verify: NoVerify = False, as_json: AsJson = False) -> None:
     """Replace the merchant's API key; one whose key was refused is synced again."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import registering
 
     merchant_id = words.merchant_id(merchant)
@@ -181,7 +181,7 @@ def remove(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Erase a merchant for good: its syncs stop, its rows and its API key go; prints a certificate of it."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import removing
 
     removing.remove(words.merchant_id(merchant), is_sure=yes, as_json=as_json)

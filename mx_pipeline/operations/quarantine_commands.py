@@ -121,7 +121,7 @@ def _as_json(merchant_id: int, row: Any) -> dict[str, object]:
 def _chosen(
     settings: Settings, here: AtWork, named: Sequence[str], permission: str, *, only_active: bool = False
 ) -> list[int]:
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations.at_work import only
     from mx_pipeline.operations.context import opened
     from mx_pipeline.warehouse.logins import DISPATCHER_ROLE

@@ -9,7 +9,7 @@ from mx_pipeline.errors import BadInput, UnknownMerchant
 from mx_pipeline.operations.at_work import PLATFORM, AtWork, at_work
 from mx_pipeline.operations.consumer_keys import consumer_key, verify
 from mx_pipeline.operations.context import opened, settings_in_force
-from mx_pipeline.settings import MxEnvironment, Settings, mx_environment
+from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.audit import Action, record
 from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.logins import DISPATCHER_ROLE
@@ -23,6 +23,7 @@ from mx_pipeline.warehouse.merchants import (
     replace_key,
 )
 from mx_pipeline.warehouse.merchants import set_active as set_merchant_active
+from mx_pipeline.words import MxEnvironment, mx_environment
 
 LONGEST_NAME = 200
 

@@ -167,7 +167,7 @@ def _rule(
     until: str | None,
     priority: int,
 ) -> Rule:
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.warehouse.category_rules import Rule, RuleKind
 
     texts: dict[RuleKind, str | None] = {"contains": contains, "starts_with": starts_with, "regex": regex}

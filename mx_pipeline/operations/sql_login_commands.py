@@ -41,7 +41,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Let somebody read merchants with SQL. A new login's password is shown once, and is nowhere kept."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.errors import BadInput
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
@@ -102,7 +102,7 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Take merchants from a login, or all of them and the login; a session that is open reads nothing more."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.warehouse import sql_logins

@@ -34,7 +34,7 @@ def status(
     """Show freshness, last outcome, open set, quarantine and waiting requests; of one merchant its certificates too."""
     from datetime import UTC, datetime
 
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import opened, settings_in_force
     from mx_pipeline.operations.status_json import merchant_as_json

@@ -72,7 +72,7 @@ def accept_one(
     as_json: AsJson = False,
 ) -> None:
     """Say yes to a suggestion, or yes with another category; every payment of the product follows at once."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.warehouse.suggestions import accept
 
     active_from = None if from_ is None else words.day(from_)

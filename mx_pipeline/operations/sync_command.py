@@ -62,7 +62,7 @@ def sync(
     ] = False,
 ) -> None:
     """Bring merchants up to date now: their payments, invoices, links and products, with a proof."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
 
@@ -110,8 +110,8 @@ def _request(
     dry_run: bool,
 ) -> SyncRequest:
     from mx_pipeline.operations.context import operator
-    from mx_pipeline.settings import day
     from mx_pipeline.warehouse.requests import SyncRequest
+    from mx_pipeline.words import day
 
     is_range = since is not None or until is not None
     if (latest is not None) + full + is_range > 1:

@@ -29,7 +29,7 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Tell when a payment was first seen and by which run, every change, how it was linked and categorised."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
     from mx_pipeline.operations.trace_json import as_json_object

@@ -86,7 +86,7 @@ def grant(
     as_json: AsJson = False,
 ) -> None:
     """Give a person a role at a merchant, in place of what they had there."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import giving
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
@@ -106,7 +106,7 @@ def grant(
 @app.command("revoke")
 def revoke(email: Email, *, merchant: AtMerchant, as_json: AsJson = False) -> None:
     """Take away what a person was given at a merchant; their next request is denied."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import giving
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force
@@ -130,7 +130,7 @@ def permissions(
     as_json: AsJson = False,
 ) -> None:
     """Show what a person may do, where, and through what."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import people
     from mx_pipeline.operations.at_work import at_work
     from mx_pipeline.operations.context import settings_in_force

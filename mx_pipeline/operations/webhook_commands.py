@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and 
 @app.command("enable")
 def enable(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Subscribe at MX, one event a call; safe to repeat. Needs MX_PUBLIC_URL."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import webhooking
 
     merchant_id = words.merchant_id(merchant)
@@ -33,7 +33,7 @@ def enable(merchant: MerchantId, *, as_json: AsJson = False) -> None:
 @app.command("verify")
 def verify(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Ask MX what it rings for, and show how much was first seen that way; exit 1 where some is missing."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import webhooking
     from mx_pipeline.operations.border import ExitCode
     from mx_pipeline.operations.tables import meter_table
@@ -56,7 +56,7 @@ def verify(merchant: MerchantId, *, as_json: AsJson = False) -> None:
 @app.command("repair")
 def repair(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Subscribe again for what is missing, and end what rings with a key that is good no more."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import webhooking
 
     merchant_id = words.merchant_id(merchant)
@@ -66,7 +66,7 @@ def repair(merchant: MerchantId, *, as_json: AsJson = False) -> None:
 @app.command("rotate")
 def rotate(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """Subscribe anew with another key; the last one stays good beside it until the next rotation."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import webhooking
 
     merchant_id = words.merchant_id(merchant)
@@ -76,7 +76,7 @@ def rotate(merchant: MerchantId, *, as_json: AsJson = False) -> None:
 @app.command("disable")
 def disable(merchant: MerchantId, *, as_json: AsJson = False) -> None:
     """End the subscriptions; no key is good any more. Syncs go on by the clock."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import webhooking
 
     merchant_id = words.merchant_id(merchant)
@@ -95,7 +95,7 @@ def key(
     as_json: AsJson = False,
 ) -> None:
     """Print an address with a new key, this once, to be entered at MX by hand; two keys are good at once."""
-    from mx_pipeline import settings as words
+    from mx_pipeline import words
     from mx_pipeline.operations import webhooking
 
     merchant_id = words.merchant_id(merchant)

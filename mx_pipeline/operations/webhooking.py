@@ -6,11 +6,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+from mx_pipeline.addresses import is_this_machine
 from mx_pipeline.errors import BadSettings
 from mx_pipeline.operations.at_work import AtWork, at_work
 from mx_pipeline.operations.context import opened, settings_in_force
 from mx_pipeline.operations.web.web_settings import WebSettings
-from mx_pipeline.settings import Settings, is_this_machine
+from mx_pipeline.settings import Settings
 from mx_pipeline.sync.subscribing import Subscribed, Subscriber
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Tenant

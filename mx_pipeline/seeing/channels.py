@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from mx_pipeline.addresses import is_this_machine
 from mx_pipeline.errors import AlertFailed, BadSettings
-from mx_pipeline.settings import is_this_machine
 
 CONNECT_SECONDS, ANSWER_SECONDS = 3, 5
 """Below what a transaction may lie idle: what is told is written down in the same."""

@@ -16,7 +16,7 @@ from mx_pipeline.mx_api.client import MxClient
 from mx_pipeline.mx_api.merchant_gate import MerchantGate
 from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.sealing import Sealer
-from mx_pipeline.settings import CANARY, NEIGHBOUR, MxEnvironment, Settings, mx_environment
+from mx_pipeline.settings import CANARY, NEIGHBOUR, Settings
 from mx_pipeline.spans import span
 from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.dry_run import DryRun
@@ -35,6 +35,7 @@ from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
 from mx_pipeline.warehouse.merchants import Credentials, Merchant, get_credentials
 from mx_pipeline.warehouse.patience import patiently
 from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, give_up, wait_again
+from mx_pipeline.words import MxEnvironment, mx_environment
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from mx_pipeline.errors import MxContractBroken
 from mx_pipeline.mx_api.calls import CallLimits
 from mx_pipeline.mx_api.subscriptions import Subscription, Subscriptions
 from mx_pipeline.sealing import Sealer
-from mx_pipeline.settings import MxEnvironment, mx_environment
 from mx_pipeline.warehouse.audit import record
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.merchants import get_credentials
@@ -24,6 +23,7 @@ from mx_pipeline.warehouse.webhook_keys import (
     want,
     want_no_more,
 )
+from mx_pipeline.words import MxEnvironment, mx_environment
 
 EVENTS = ("PaymentSuccess", "PaymentFail", "RefundCreated", "Chargeback", "BatchClosed")
 """What changes a payment. The other events name none (`mx_api.md` 4.2)."""

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from mx_pipeline.errors import BadInput
-from mx_pipeline.settings import MX_ENVIRONMENTS, mx_environment
+from mx_pipeline.words import MX_ENVIRONMENTS, mx_environment
 from mx_pipeline_tests.fakes.clinic import Clinic
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mx_pipeline.access import OPERATOR
+from mx_pipeline.addresses import Issuer
 from mx_pipeline.errors import AccessDenied, BadSettings
 from mx_pipeline.operations import identity
 from mx_pipeline.operations.bearer import LONGEST_TOKEN, person_of
 from mx_pipeline.operations.border import ExitCode
-from mx_pipeline.settings import Issuer, Settings
+from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.people import set_user_active
 from mx_pipeline.warehouse.tokens import WRITTEN, revoke_token
 from mx_pipeline_tests.fakes.people import has_person, has_person_as, token_of

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from mx_pipeline.addresses import URL_VARIABLES
 from mx_pipeline.errors import WarehouseError
 from mx_pipeline.mx_api.one_host import NoConnection, NotTrusted, OneHost
 from mx_pipeline.operations.doctor.findings import Finding, fail, ok
-from mx_pipeline.settings import URL_VARIABLES, MxEnvironment, Settings
+from mx_pipeline.settings import Settings
 from mx_pipeline.warehouse.diagnosing import environments_in_use
 from mx_pipeline.warehouse.logins import logins_of
+from mx_pipeline.words import MxEnvironment
 
 CONNECT_SECONDS = 4.0
 

@@ -7,7 +7,7 @@ import binascii
 from datetime import datetime
 
 from mx_pipeline.errors import BadInput
-from mx_pipeline.settings import LARGEST_MX_ID
+from mx_pipeline.words import LARGEST_MX_ID
 
 NO_CURSOR = (
     "this is no cursor: send the next_cursor of the page before, as it came, or none for the first page"

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import requests
 
+from mx_pipeline.addresses import Issuer
 from mx_pipeline.errors import AccessDenied, NotSignedIn
 from mx_pipeline.operations.identity import (
     DISCOVERY,
@@ -27,7 +28,6 @@ from mx_pipeline.operations.identity import (
     document_of,
     is_as_safe,
 )
-from mx_pipeline.settings import Issuer
 
 SECRET_BYTES = 32
 ENDPOINTS_ARE_GOOD_SECONDS = 3600

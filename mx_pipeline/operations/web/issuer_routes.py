@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from mx_pipeline.addresses import Issuer
 from mx_pipeline.errors import BadInput, NotSignedIn
 from mx_pipeline.operations.bearer import person_of_claims
 from mx_pipeline.operations.web.callers import address_of, refuse_stubborn
@@ -17,7 +18,6 @@ from mx_pipeline.operations.web.documenting import PROBLEMS
 from mx_pipeline.operations.web.issuer_flow import Journey, address_to_sign_in, claims_of_code
 from mx_pipeline.operations.web.office import Office, office_of
 from mx_pipeline.operations.web.signing_in import open_for
-from mx_pipeline.settings import Issuer
 
 router = APIRouter(prefix="/signin", tags=["signing in"], responses=PROBLEMS)
 JOURNEY_SECONDS = 600

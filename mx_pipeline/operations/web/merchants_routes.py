@@ -14,9 +14,9 @@ from mx_pipeline.operations.at_work import AtWork
 from mx_pipeline.operations.web.callers import Here
 from mx_pipeline.operations.web.documenting import PROBLEMS
 from mx_pipeline.operations.web.questions import Filters
-from mx_pipeline.settings import LARGEST_MX_ID
 from mx_pipeline.warehouse.people import merchants_of
 from mx_pipeline.warehouse.viewing import LOOKING, merchant_seen
+from mx_pipeline.words import LARGEST_MX_ID
 
 router = APIRouter(prefix="/api", tags=["data"], responses=PROBLEMS)
 

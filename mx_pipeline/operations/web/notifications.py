@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import NoReturn, cast
 
 from mx_pipeline.errors import BadInput
-from mx_pipeline.settings import LARGEST_MX_ID
 from mx_pipeline.warehouse.webhooks import Kind, Notification
+from mx_pipeline.words import LARGEST_MX_ID
 
 KINDS: Mapping[str, Kind] = {
     "PaymentSuccess": "record",

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from mx_pipeline.errors import BadInput
-from mx_pipeline.settings import LARGEST_MX_ID
-from mx_pipeline.settings import day as as_day
+from mx_pipeline.words import LARGEST_MX_ID
+from mx_pipeline.words import day as as_day
 
 
 class Question(BaseModel):

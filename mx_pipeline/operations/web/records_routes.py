@@ -16,9 +16,9 @@ from mx_pipeline.operations.web.callers import Here
 from mx_pipeline.operations.web.cursors import cursor_of, place_of
 from mx_pipeline.operations.web.documenting import PROBLEMS
 from mx_pipeline.operations.web.questions import Day, Filters, MerchantId, Question, Words
-from mx_pipeline.settings import LARGEST_MX_ID
 from mx_pipeline.warehouse.exporting import Range
 from mx_pipeline.warehouse.viewing import DataSent, InvoicesWanted, TransactionsWanted
+from mx_pipeline.words import LARGEST_MX_ID
 
 router = APIRouter(prefix="/api", tags=["data"], responses=PROBLEMS)
 INVOICE = re.compile(r"([1-9][0-9]{0,18})-([1-9][0-9]{0,18})", re.ASCII)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 
 from mx_pipeline.errors import UnknownRequest
-from mx_pipeline.settings import LARGEST_MX_ID
+from mx_pipeline.words import LARGEST_MX_ID
 
 WRITTEN = re.compile(r"([1-9][0-9]{0,18})-([1-9][0-9]{0,18})", re.ASCII)
 UNKNOWN = "there is no such sync: take its id from where it was asked for, or from GET /api/syncs"

@@ -27,8 +27,8 @@ from mx_pipeline.operations.web.sync_answers import (
 from mx_pipeline.operations.web.sync_ids import AskedId, SyncId
 from mx_pipeline.operations.web.sync_questions import SyncQuestion
 from mx_pipeline.operations.web.syncing import ask_for_sync, cancel_sync, look_at_sync, syncs_of
-from mx_pipeline.settings import LARGEST_MX_ID
 from mx_pipeline.warehouse.watching import Watched
+from mx_pipeline.words import LARGEST_MX_ID
 
 router = APIRouter(prefix="/api", tags=["syncs"], responses=PROBLEMS)
 WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*([0-9]{1,4})\s*(?:;|,|$)", re.ASCII)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mx_pipeline import settings as words
+from mx_pipeline import words
 from mx_pipeline.errors import BadInput
 from mx_pipeline.operations.editing_categories import edit_as, try_as
 from mx_pipeline.operations.web.callers import Caller, CallerNow

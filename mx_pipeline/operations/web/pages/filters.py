@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
-from mx_pipeline import settings as words
+from mx_pipeline import words
 from mx_pipeline.errors import BadInput
 from mx_pipeline.operations.web.pages.showing import FieldError
 from mx_pipeline.operations.web.sync_questions import LAST_YEAR

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from mx_pipeline import settings as words
+from mx_pipeline import words
 from mx_pipeline.errors import BadInput
 from mx_pipeline.operations.web.pages.showing import FieldError
 from mx_pipeline.operations.web.questions import plain

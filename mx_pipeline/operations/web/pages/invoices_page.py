@@ -18,8 +18,8 @@ from mx_pipeline.operations.web.pages.filters import ROWS, filters_of
 from mx_pipeline.operations.web.pages.forms import form_of
 from mx_pipeline.operations.web.pages.showing import PageRoute, go, show
 from mx_pipeline.operations.web.pages.sync_cards import Tone
-from mx_pipeline.settings import LARGEST_MX_ID
 from mx_pipeline.warehouse.viewing import DataSent, InvoicesWanted
+from mx_pipeline.words import LARGEST_MX_ID
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -16,10 +16,10 @@ from mx_pipeline.operations.web.office import office_of
 from mx_pipeline.operations.web.pages.clinic import role_word, tabs_of
 from mx_pipeline.operations.web.pages.showing import PageRoute, Tab, View, go, show
 from mx_pipeline.operations.web.pages.sync_cards import Tone
-from mx_pipeline.settings import merchant_id as merchant_number
 from mx_pipeline.warehouse.merchants import Merchant, get_merchant
 from mx_pipeline.warehouse.people import merchants_of
 from mx_pipeline.warehouse.watching import ClinicNow, clinic_now, my_name
+from mx_pipeline.words import merchant_id as merchant_number
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -20,9 +20,9 @@ from mx_pipeline.operations.web.pages.sync_cards import Tone
 from mx_pipeline.operations.web.pages.sync_words import row_of
 from mx_pipeline.operations.web.sync_questions import MOST_COUNT, MOST_COUNT_IN_EMERGENCY
 from mx_pipeline.operations.web.syncing import ask_for_sync
-from mx_pipeline.settings import merchant_id as merchant_number
 from mx_pipeline.warehouse.forecasting import Forecast, forecast
 from mx_pipeline.warehouse.watching import Asked, ClinicNow, clinic_now, history
+from mx_pipeline.words import merchant_id as merchant_number
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
