@@ -103,10 +103,11 @@ def _cancelled_before_any_worker_takes_them(on_celery: OnCelery, *, worker: str)
     assert CommandLine(deployment.environment)("cancel", by_command).code == 0
     for request in requests:
         until(lambda one=request: _statuses(on_celery, one) == ["CANCELED"], f"the end of request {request}")
+    # Redis hands out in turn: whoever comes after them is answered after they were taken.
+    after_them = deployment.ask(MERCHANT)
     on_celery.start_worker(worker)
 
-    # Redis hands out in turn: whoever came after them is answered after they were taken.
-    assert deployment.answered(deployment.ask(MERCHANT)).outcome == "success"
+    assert deployment.answered(after_them).outcome == "success"
     return requests
 
 

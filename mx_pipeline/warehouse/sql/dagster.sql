@@ -3,11 +3,14 @@
 
 -- name: old_verdicts
 -- The newest of each check and partition stays, however old it is: it is what the UI shows.
-SELECT id
-  FROM asset_check_executions
- WHERE create_timestamp < :before
-   AND id NOT IN (SELECT max(id) FROM asset_check_executions GROUP BY asset_key, check_name, partition)
- ORDER BY id
+WITH newest AS MATERIALIZED (
+    SELECT max(id) AS id FROM asset_check_executions GROUP BY asset_key, check_name, partition
+)
+SELECT verdict.id
+  FROM asset_check_executions AS verdict
+ WHERE verdict.create_timestamp < :before
+   AND NOT EXISTS (SELECT FROM newest WHERE newest.id = verdict.id)
+ ORDER BY verdict.id
  LIMIT :most
 
 -- name: forget_verdicts
@@ -15,15 +18,18 @@ DELETE FROM asset_check_executions WHERE id = ANY (CAST(:ids AS bigint[]))
 
 -- name: old_events_of_no_run
 -- The newest of each kind of an asset and a partition stays, and what a verdict that is there tells.
-SELECT id
-  FROM event_logs
- WHERE run_id = ''
-   AND timestamp < :before
-   AND id NOT IN (SELECT max(id) FROM event_logs WHERE run_id = '' GROUP BY dagster_event_type, asset_key, partition)
-   AND id NOT IN (SELECT evaluation_event_storage_id
-                    FROM asset_check_executions
-                   WHERE run_id = '' AND evaluation_event_storage_id IS NOT NULL)
- ORDER BY id
+WITH newest AS MATERIALIZED (
+    SELECT max(id) AS id FROM event_logs WHERE run_id = '' GROUP BY dagster_event_type, asset_key, partition
+), told AS MATERIALIZED (
+    SELECT evaluation_event_storage_id AS id FROM asset_check_executions WHERE run_id = ''
+)
+SELECT event.id
+  FROM event_logs AS event
+ WHERE event.run_id = ''
+   AND event.timestamp < :before
+   AND NOT EXISTS (SELECT FROM newest WHERE newest.id = event.id)
+   AND NOT EXISTS (SELECT FROM told WHERE told.id = event.id)
+ ORDER BY event.id
  LIMIT :most
 
 -- name: forget_tags
