@@ -15,7 +15,8 @@ from mx_pipeline.errors import MxPipelineError, WarehouseError
 from mx_pipeline.operations.context import opened, this_process
 from mx_pipeline.operations.phase_display import PhaseDisplay
 from mx_pipeline.settings import Settings
-from mx_pipeline.sync.answering import Answerer, failed_report
+from mx_pipeline.sync.answering import Answerer
+from mx_pipeline.sync.failed_report import failed_report
 from mx_pipeline.sync.orders import Outcome, SyncReport
 from mx_pipeline.sync.side_by_side import MERCHANTS_AT_ONCE
 from mx_pipeline.warehouse.asking import ask_on_record

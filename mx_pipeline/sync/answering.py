@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from mx_pipeline.correlation import correlated, correlation
-from mx_pipeline.errors import BadInput, BadSettings, MxCredentialsRefused, MxPipelineError, SyncStopped
+from mx_pipeline.errors import BadInput, MxPipelineError
 from mx_pipeline.mx_api.calls import CallLimits
-from mx_pipeline.mx_api.client import MxClient
-from mx_pipeline.mx_api.merchant_gate import MerchantGate
 from mx_pipeline.no_core_dumps import leave_no_core_dump
 from mx_pipeline.sealing import Sealer
-from mx_pipeline.settings import CANARY, NEIGHBOUR, Settings
+from mx_pipeline.settings import Settings
 from mx_pipeline.spans import span
 from mx_pipeline.sync.defects import defect
 from mx_pipeline.sync.dry_run import DryRun
+from mx_pipeline.sync.failed_report import failed_report
 from mx_pipeline.sync.held_back import held_back
 from mx_pipeline.sync.lease import WAIT_SECONDS, leased
 from mx_pipeline.sync.orders import ALL_PHASES, Mode, Outcome, Phase, SyncOrder, SyncReport
 from mx_pipeline.sync.run import run_sync
 from mx_pipeline.sync.shared_budgets import SharedBudgets
 from mx_pipeline.sync.stopping import StopSign
+from mx_pipeline.sync.vendor import Vendor
 from mx_pipeline.sync.work import CallCount
 from mx_pipeline.warehouse.asking import ask_on_record
-from mx_pipeline.warehouse.audit import record
-from mx_pipeline.warehouse.budgets import keep_usage
 from mx_pipeline.warehouse.connections import Tenant, Warehouse
 from mx_pipeline.warehouse.logins import LOADER_ROLE, logins_of
-from mx_pipeline.warehouse.merchants import Credentials, Merchant, get_credentials
 from mx_pipeline.warehouse.patience import patiently
 from mx_pipeline.warehouse.requests import Claimed, SyncRequest, claim, finish, give_up, wait_again
-from mx_pipeline.words import MxEnvironment, mx_environment
+from mx_pipeline.words import MxEnvironment
 
 logger = logging.getLogger(__name__)
 
 FAILURES: frozenset[Outcome] = frozenset({"failed", "auth_failed"})
-KEY_REFUSED = (
-    "MX Merchant refused the key of merchant {0}, and the schedule does not ask with it again; set the new one with "
-    "mx-pipeline merchants set-key {0}"
-)
 
 
 @dataclass(frozen=True)
@@ -62,11 +53,13 @@ class Answerer:
     """For all syncs that it answers."""
     canary_url: str | None = None
     """The vendor of the two canary merchants, and of nobody else."""
-    _budgets: SharedBudgets = field(init=False, repr=False)
+    _vendor: Vendor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """The budgets live as long as the answerer."""
-        object.__setattr__(self, "_budgets", SharedBudgets(self.warehouse, self.limits))
+        budgets = SharedBudgets(self.warehouse, self.limits)
+        vendor = Vendor(self.warehouse, self.sealer, self.mx_urls, self.canary_url, self.limits, budgets)
+        object.__setattr__(self, "_vendor", vendor)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, name: str, stop: StopSign | None = None) -> Answerer:
@@ -178,7 +171,7 @@ class Answerer:
     ) -> SyncReport:
         calls = CallCount()
         try:
-            merchant, credentials = self._opened_key(merchant_id, claimed)
+            merchant, credentials = self._vendor.opened_key(merchant_id, claimed, name=self.name)
             order = SyncOrder(
                 merchant_id=merchant_id,
                 mode=_mode(claimed.request.mode),
@@ -190,14 +183,15 @@ class Answerer:
                 dagster_run_id=dagster_run_id,
                 phases=phases,
             )
+            asked = self._vendor.asked(merchant, credentials, claimed, calls, name=self.name)
             if claimed.request.dry_run:
-                with self._asking(merchant, credentials, claimed, calls) as (client, _):
+                with asked as (client, _):
                     return DryRun(order, claimed.request, client, self.warehouse, calls, stop).run()
             with (
                 leased(
                     self.warehouse, merchant_id, holder=self.name, wait_seconds=self.wait_seconds
                 ) as token,
-                self._asking(merchant, credentials, claimed, calls) as (client, gate),
+                asked as (client, gate),
             ):
                 report = run_sync(order, client, self.warehouse, calls, token=token, stop=stop)
                 return held_back(self.warehouse, report, gate)
@@ -207,96 +201,12 @@ class Answerer:
             # Dagster would store its text and its causes, and either may quote a key.
             return failed_report(merchant_id, MxPipelineError(defect(error)))
 
-    @contextmanager
-    def _asking(
-        self, merchant: Merchant, credentials: Credentials, claimed: Claimed, calls: CallCount
-    ) -> Generator[tuple[MxClient, MerchantGate]]:
-        """The vendor, asked within the budget that all who use this key share."""
-        base_url, merchant_id = self._vendor_url(merchant), merchant.merchant_id
-        with (
-            self._budgets.gate(
-                merchant_id,
-                self.sealer.current.credential_name(credentials.consumer_key, base_url),
-                environment=merchant.environment,
-                keep_usage=lambda: self._keep_usage(merchant_id, claimed.request_id, calls),
-            ) as gate,
-            MxClient(
-                base_url=base_url,
-                consumer_key=credentials.consumer_key,
-                consumer_secret=credentials.consumer_secret,
-                merchant_id=merchant_id,
-                limits=self.limits,
-                on_call=calls,
-                gate=gate,
-                key_now=lambda: self._key_now(merchant_id, claimed),
-            ) as client,
-        ):
-            yield client, gate
-
-    def _vendor_url(self, merchant: Merchant) -> str:
-        """Which world a merchant lives in is its row's to say; that it is a canary, its number's alone."""
-        if merchant.merchant_id not in (CANARY, NEIGHBOUR):
-            return self.mx_urls[mx_environment(merchant.environment)]
-        if self.canary_url is None:
-            raise BadSettings("MX_CANARY_URL is not set for the process that answers the canary")
-        return self.canary_url
-
-    def _opened_key(self, merchant_id: int, claimed: Claimed) -> tuple[Merchant, Credentials]:
-        """The key leaves its seal once a sync, and again where it was replaced; that goes on the record.
-
-        For the schedule this is the whole record: who asked and how is said with it, in one entry a sync.
-        """
-        is_scheduled = claimed.request.asked_through == "schedule"
-
-        def opened(tenant: Tenant) -> tuple[Merchant, Credentials]:
-            merchant, credentials = get_credentials(tenant, self.sealer)
-            if is_scheduled and merchant.credentials_refused_at is not None:
-                raise MxCredentialsRefused(KEY_REFUSED.format(merchant_id))
-            record(
-                tenant,
-                actor=f"process:{self.name}",
-                action="credential.used",
-                subject=f"request {claimed.request_id}",
-                detail={"through": "schedule", "mode": claimed.request.mode} if is_scheduled else {},
-            )
-            return merchant, credentials
-
-        return patiently(self.warehouse, merchant_id, opened)
-
-    def _key_now(self, merchant_id: int, claimed: Claimed) -> tuple[str, str]:
-        _, credentials = self._opened_key(merchant_id, claimed)
-        return credentials.consumer_key, credentials.consumer_secret
-
-    def _keep_usage(self, merchant_id: int, request_id: int, calls: CallCount) -> None:
-        with self.warehouse.merchant(merchant_id) as tenant:
-            keep_usage(tenant, request_id, calls.calls.copy())
-
 
 def _told(report: SyncReport) -> dict[str, int | str | None]:
     """What logs and traces tell of a sync that ended; its message is in its row."""
     calls = report.stats.get("apiCalls")
     calls = calls if isinstance(calls, int) else None
     return {"run_id": report.run_id, "outcome": report.outcome, "calls": calls}
-
-
-def failed_report(merchant_id: int, error: MxPipelineError) -> SyncReport:
-    """A sync that could not even begin."""
-    now = datetime.now(UTC)
-    return SyncReport(
-        merchant_id=merchant_id,
-        run_id=None,
-        outcome=_outcome(error),
-        message=str(error),
-        started_at=now,
-        finished_at=now,
-        seconds=0.0,
-    )
-
-
-def _outcome(error: MxPipelineError) -> Outcome:
-    if isinstance(error, SyncStopped):
-        return "cancelled"
-    return "auth_failed" if isinstance(error, MxCredentialsRefused) else "failed"
 
 
 def _mode(text: str) -> Mode:

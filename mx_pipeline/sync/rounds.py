@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mx_pipeline.errors import MxPipelineError
-from mx_pipeline.sync.answering import Answerer, failed_report
+from mx_pipeline.sync.answering import Answerer
+from mx_pipeline.sync.failed_report import failed_report
 from mx_pipeline.sync.orders import SyncReport
 from mx_pipeline.sync.side_by_side import Overtaken, side_by_side
 from mx_pipeline.sync.stopping import StopSign
