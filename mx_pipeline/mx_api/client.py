@@ -15,7 +15,7 @@ from mx_pipeline.mx_api.envelope import open_envelope
 from mx_pipeline.mx_api.in_the_air import Question
 from mx_pipeline.mx_api.one_host import POOL_SIZE
 from mx_pipeline.mx_api.page import Ask
-from mx_pipeline.mx_api.paging import Pages
+from mx_pipeline.mx_api.paging import Pages, nothing_follows
 from mx_pipeline.mx_api.side_by_side import SideBySide
 from mx_pipeline.mx_api.transport import Transport
 from mx_pipeline.records import Further, Invoice, InvoiceDetail, Payment, PaymentDetail, RefusedRecord
@@ -152,6 +152,7 @@ class MxClient:
         limit: int | None = None,
         offset: int = 0,
         pages_ahead: int = 0,
+        on_end: Callable[[], None] = nothing_follows,
     ) -> Pages[Payment]:
         """The payments, newest first; nothing is asked before the first page is taken."""
         return Pages(
@@ -161,6 +162,7 @@ class MxClient:
             limit=limit,
             offset=offset,
             pages_ahead=pages_ahead,
+            on_end=on_end,
         )
 
     def list_invoices(
@@ -171,7 +173,7 @@ class MxClient:
         offset: int = 0,
         pages_ahead: int = 0,
     ) -> Pages[Invoice]:
-        """The invoices, newest first; nothing is asked before the first page is taken."""
+        """The invoices, newest first; nothing is asked before the first page is taken, or the walk begun."""
         return Pages(
             lambda ask: self._list("invoice_list", "invoice", ask),
             self._invoices.row,

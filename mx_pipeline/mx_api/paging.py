@@ -29,6 +29,10 @@ REPEATS_AT_MOST = 1
 """As often may a page bring nothing but what the one before it brought."""
 
 
+def nothing_follows() -> None:
+    """Nobody waits for the end of the list."""
+
+
 class Pages(Generic[R]):
     """One walk. It may be iterated again after an error: it goes on where it stopped."""
 
@@ -41,16 +45,20 @@ class Pages(Generic[R]):
         limit: int | None,
         offset: int,
         pages_ahead: int = 0,
+        on_end: Callable[[], None] = nothing_follows,
     ) -> None:
         """`limit`: stop after that many distinct records, refused ones included; `offset`: start there.
 
         `pages_ahead`: so many may be asked for before they are wanted; for a list that is read to its end.
+        `on_end`: called when what seems to be the last page has come and is not read yet, maybe from another thread,
+        and again where it was not the last; must be quick.
         """
         if page_size < 1 or offset < 0 or (limit is not None and limit < 0):
             raise BadInput("A page size is 1 or more, a limit and an offset are 0 or more.")
         self._fetch, self._read = fetch, read
         self._page_size, self._limit = page_size, limit
-        self._start, self._pages_ahead = offset, pages_ahead
+        self._start, self._pages_ahead, self._on_end = offset, pages_ahead, on_end
+        self._ahead: ReadingAhead[tuple[Envelope, list[R | RefusedRecord]]] | None = None
         self.offset = offset
         """Where the walk goes on; give it to a later walk to resume."""
         self.record_count: int | None = None
@@ -68,6 +76,19 @@ class Pages(Generic[R]):
         self._first_id: int | None = None
         self._repeats = 0
 
+    def begin(self) -> None:
+        """Ask for the first page now, and wait for nothing; it is taken where the walk begins. `close` ends that."""
+        first = self._next_ask()
+        if self._ahead is None and first is not None:
+            self._ahead = ReadingAhead(self._answer, max(1, self._pages_ahead))
+            self._ahead.expect([first])
+
+    def close(self) -> None:
+        """Nothing of a walk that was begun and not gone on with is under way any more."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
+
     @property
     def distinct(self) -> int:
         """Different records met so far, refused ones included."""
@@ -75,26 +96,32 @@ class Pages(Generic[R]):
 
     def __iter__(self) -> Iterator[Page[R]]:
         """Page by page, newest first as the vendor sends them."""
-        with ReadingAhead(self._answer, self._pages_ahead) as ahead:
+        begun, self._ahead = self._ahead, None
+        with begun or ReadingAhead(self._answer, self._pages_ahead) as ahead:
             while ask := self._next_ask():
                 envelope, records = ahead.answer(ask)
                 count_before = self.record_count
                 page = self._take(ask, envelope, records)
                 if count_before not in (None, self.record_count):
                     ahead.forget()
-                ahead.expect(self._asks_to_come(ask, ahead.pages))
+                ahead.expect(self._asks_to_come(ask))
                 yield page
 
     def _answer(self, ask: Ask) -> tuple[Envelope, list[R | RefusedRecord]]:
         envelope = self._fetch(ask)
+        came_to = ask.offset + len(envelope.rows)
+        if ask.purpose == "walk" and envelope.record_count is not None and came_to >= envelope.record_count:
+            self._on_end()
         return envelope, [self._read(row) for row in envelope.rows]
 
-    def _asks_to_come(self, ask: Ask, most: int) -> list[Ask]:
+    def _asks_to_come(self, ask: Ask) -> list[Ask]:
         """What the walk will want if the list stays as it is: one page at first, then more, as trust grows."""
         if ask.purpose != "walk" or self._overlap or self._is_walked or self._limit is not None:
             return []
         count = 0 if self._is_count_wrong else self.record_count or 0
-        offsets = range(self.offset, count, max(self._largest, 1))[: min(most, max(1, self.calls - 1))]
+        offsets = range(self.offset, count, max(self._largest, 1))[
+            : min(self._pages_ahead, max(1, self.calls - 1))
+        ]
         return [Ask("walk", offset, self._page_size) for offset in offsets]
 
     def _next_ask(self) -> Ask | None:

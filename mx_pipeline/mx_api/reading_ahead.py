@@ -23,7 +23,7 @@ class ReadingAhead(Generic[A]):
 
     def __init__(self, fetch: Callable[[Ask], A], pages: int) -> None:
         """`pages`: so many are under way at once; none where it is 0."""
-        self._fetch, self.pages = fetch, pages
+        self._fetch = fetch
         self._under_way: deque[tuple[Ask, Future[A]]] = deque()
         whose = (correlation(),)
         self._pool = (
@@ -39,6 +39,10 @@ class ReadingAhead(Generic[A]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
         """Nothing is under way any more."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)

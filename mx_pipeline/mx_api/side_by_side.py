@@ -20,7 +20,7 @@ from mx_pipeline.errors import MxCredentialsRefused, MxUnavailable
 from mx_pipeline.mx_api.transport import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mx_pipeline.mx_api.in_the_air import InTheAir, Question
     from mx_pipeline.mx_api.transport import Transport
@@ -80,24 +80,27 @@ class SideBySide(Generic[T]):
         self._leave_to_a_thread(mx_id, began, lambda: self._transport.get(question))
         return True
 
-    def wait(self, seconds: float | None) -> list[Landed[T]]:
-        """What has landed since; waits for the first, or until somebody wakes."""
-        landed: list[Landed[T]] = []
+    def wait(self, seconds: float | None) -> Iterator[Landed[T]]:
+        """What has landed since, each as it is read; waits for the first, or until somebody wakes.
+
+        Whoever starts another call for each keeps the calls apart: else answers that once came together would be
+        read together, and the next calls sent together, from then on.
+        """
         for fd, _ in self._poll.poll(self._patience_ms(seconds)):
             if fd == self._woken:
                 os.read(fd, WAKING_BYTES)
                 continue
             mx_id, flying = self._flying[fd]
             if flying.receive():
-                self._land(fd, mx_id, flying, landed)
-        self._end_late_ones(landed)
+                yield from self._land(fd, mx_id, flying)
+        yield from self._end_late_ones()
         while self._apart:
             try:
-                landed.append(self._landed.get_nowait())
+                landed = self._landed.get_nowait()
             except Empty:
                 break
             self._apart -= 1
-        return landed
+            yield landed
 
     def wake(self) -> None:
         """End a wait: there is more to start."""
@@ -111,28 +114,30 @@ class SideBySide(Generic[T]):
         left = next(iter(self._flying.values()))[1].ends_at - time.monotonic()
         return max(0.0, left if seconds is None else min(left, seconds)) * 1000
 
-    def _end_late_ones(self, landed: list[Landed[T]]) -> None:
+    def _end_late_ones(self) -> Iterator[Landed[T]]:
         now = time.monotonic()
         for fd, (mx_id, flying) in list(self._flying.items()):
             if flying.ends_at > now:
                 return
             flying.trouble = TimeoutError("the call's total deadline has passed")
-            self._land(fd, mx_id, flying, landed)
+            yield from self._land(fd, mx_id, flying)
 
-    def _land(self, fd: int, mx_id: int, flying: InTheAir[T], landed: list[Landed[T]]) -> None:
+    def _land(self, fd: int, mx_id: int, flying: InTheAir[T]) -> Iterator[Landed[T]]:
         self._poll.unregister(fd)
         del self._flying[fd]
         if not flying.is_usual:
             self._leave_to_a_thread(mx_id, flying.started, lambda: self._rest_of(flying))
             return
         try:
-            landed.append((mx_id, flying.started, self._attempts.land(flying)))
+            landed = self._attempts.land(flying)
         except (MxUnavailable, MxCredentialsRefused) as error:
             failed = Failed(error, flying.credential)
             again = lambda: self._transport.get(flying.question, failed=failed)  # noqa: E731
             self._leave_to_a_thread(mx_id, flying.started, again)
         except Exception as error:
-            landed.append((mx_id, flying.started, error))
+            yield mx_id, flying.started, error
+        else:
+            yield mx_id, flying.started, landed
 
     def _rest_of(self, flying: InTheAir[T]) -> T:
         try:

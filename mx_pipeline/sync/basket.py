@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from typing import Generic
 
 from mx_pipeline.mx_api.side_by_side import Landed
@@ -27,14 +26,12 @@ class Basket(Generic[D]):
         self.unjudged = 0
         """Troubles of which nobody has said yet whose they are."""
 
-    def put(self, landed: Sequence[Landed[D | RefusedRecord]]) -> None:
-        """These too."""
-        if not landed:
-            return
+    def put(self, landed: Landed[D | RefusedRecord]) -> None:
+        """This one, too."""
         with self._changed:
             was_empty = not self._landed
-            self._landed.extend(landed)
-            self.unjudged += sum(isinstance(came, Exception) for _, _, came in landed)
+            self._landed.append(landed)
+            self.unjudged += isinstance(landed[2], Exception)
             if was_empty or self._is_enough():
                 self._changed.notify()
 

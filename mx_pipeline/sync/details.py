@@ -27,7 +27,7 @@ def read_details(work: Work, invoices: InvoiceFlight, numbers_to_ask: Sequence[i
         if to_fetch or invoices.is_in_the_air:
             _fetch_invoices(work, invoices, to_fetch)
             # Only now, for an invoice names its payments, and those need not be asked.
-            to_ask = work.commit(lambda tenant: payments_to_ask(tenant, work.scope))
+            to_ask = work.commit(lambda tenant: _payments_to_ask(tenant, work))
         if len(asked.known_of(to_ask)) == len(to_ask):
             return
 
@@ -42,7 +42,15 @@ def _of_numbers(work: Work, numbers: Sequence[int]) -> Sequence[int]:
 def _open_questions(tenant: Tenant, work: Work) -> tuple[Sequence[int], Sequence[int]]:
     """Which invoices to fetch; where there is none, which payments to ask."""
     to_fetch = invoices_to_fetch(tenant, work.scope)
-    return to_fetch, () if to_fetch else payments_to_ask(tenant, work.scope)
+    return to_fetch, () if to_fetch else _payments_to_ask(tenant, work)
+
+
+def _payments_to_ask(tenant: Tenant, work: Work) -> Sequence[int]:
+    """And, where there are any, which of them MX denied: in a transaction that is open anyway."""
+    to_ask = payments_to_ask(tenant, work.scope)
+    if to_ask:
+        PAYMENT_PAGES.look(tenant, work)
+    return to_ask
 
 
 def _ask_payments(work: Work, ids: Sequence[int]) -> None:

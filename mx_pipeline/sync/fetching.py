@@ -117,7 +117,9 @@ class Flight(Generic[D]):
     def _fly(self) -> None:
         try:
             while not (self._start() and not self._calls.in_the_air):
-                self._basket.put(self._calls.wait(self._patience))
+                for landed in self._calls.wait(self._patience):
+                    self._basket.put(landed)
+                    self._start()
         except Exception as error:
             self.failure = self.failure or error
             self._wanted.forget()

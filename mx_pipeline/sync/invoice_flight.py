@@ -14,6 +14,7 @@ from mx_pipeline.sync.fetching import Flight, to_the_end
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.single import INVOICE_PAGES
 from mx_pipeline.sync.work import Work
+from mx_pipeline.warehouse.connections import Tenant
 from mx_pipeline.warehouse.deriving import invoices_of_page_to_fetch
 
 IDS_AT_ONCE = 1000
@@ -39,22 +40,26 @@ class InvoiceFlight:
         self._work = work
         self._fetched = SeenIds()
         self._flight: Flight[InvoiceDetail] | None = None
+        self._of_page: Sequence[int] = ()
 
     @property
     def is_in_the_air(self) -> bool:
         """Something was asked for and is not written yet."""
         return self._flight is not None
 
-    def after_page(self, page: Page[Invoice]) -> None:
-        """Ask for what payments want of this page, and write what has come meanwhile."""
-        work = self._work
-        if Phase.INVOICE_DETAILS not in work.order.phases:
-            return
-        numbers = {invoice.invoice_number for invoice in page.records}
-        wanted = work.commit(lambda tenant: invoices_of_page_to_fetch(tenant, numbers))
-        self._ask(wanted)
+    def look(self, tenant: Tenant, page: Page[Invoice]) -> None:
+        """In the transaction that writes the page: which of its invoices payments want."""
+        self._of_page = ()
+        if Phase.INVOICE_DETAILS in self._work.order.phases:
+            numbers = {invoice.invoice_id: invoice.invoice_number for invoice in page.records}
+            self._of_page = invoices_of_page_to_fetch(tenant, numbers)
+            INVOICE_PAGES.look(tenant, self._work)
+
+    def after_page(self) -> None:
+        """Ask for these, and write what has come meanwhile."""
+        self._ask(self._of_page)
         if self._flight is not None:
-            INVOICE_PAGES.write_all(work, self._flight.landed(), Phase.INVOICE_DETAILS)
+            INVOICE_PAGES.write_all(self._work, self._flight.landed(), Phase.INVOICE_DETAILS)
 
     def read(self, ids: Sequence[int]) -> None:
         """Ask for these too, and write everything that comes."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from mx_pipeline.mx_api.page import Page
 from mx_pipeline.mx_api.paging import Pages
@@ -37,6 +37,14 @@ class _Load(Protocol[R_contra]):
     ) -> Merged: ...
 
 
+Also: TypeAlias = Callable[[Tenant, Page[R]], object]
+"""What is asked or written in the transaction of a page as well."""
+
+
+def nothing_else(_tenant: Tenant, _page: Page[R]) -> None:
+    """The page alone."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """How far earlier syncs have come with a list."""
@@ -58,17 +66,24 @@ class ListStream(Generic[R]):
     load: _Load[R]
     read: Callable[[Work], ListRead]
 
-    def standing(self, work: Work) -> Standing:
-        """What earlier syncs left of this list."""
-        return work.commit(self.standing_in)
-
     def standing_in(self, tenant: Tenant) -> Standing:
-        """The same, in a transaction that is open."""
+        """What earlier syncs left of this list, in a transaction that is open."""
         row = tenant.one("sync", "standing", stream=self.stream)
         return Standing(row.is_walked, row.open_position, daily_due=row.daily_due, weekly_due=row.weekly_due)
 
-    def write(self, work: Work, pages: Pages[R], page: Page[R], *, is_walk: bool = True) -> Merged:
-        """Merge the page, with the position of the walk that it belongs to, in one transaction."""
+    def write(
+        self,
+        work: Work,
+        pages: Pages[R],
+        page: Page[R],
+        *,
+        is_walk: bool = True,
+        also: Also[R] = nothing_else,
+    ) -> Merged:
+        """Merge the page, with the position of the walk that it belongs to, in one transaction.
+
+        `also`: done at its end, and again as often as it is tried.
+        """
 
         def load(tenant: Tenant, records: Sequence[R]) -> Merged:
             return self.load(tenant, records, observed_at=work.observed_at(page.sent_at))
@@ -83,6 +98,7 @@ class ListStream(Generic[R]):
                 position = {"position": page.offset + page.received, "record_count": page.record_count}
                 tenant.run("sync", "keep_position", stream=self.stream, run_id=work.run_id, **position)
             work.keep_progress(tenant, self.phase, done=work.progress.done.get(self.phase, 0) + came)
+            also(tenant, page)
             return landed.merged, refused
 
         read = self.read(work)

@@ -12,6 +12,7 @@ from mx_pipeline.mx_api.client import PAYMENTS_PER_PAGE
 from mx_pipeline.mx_api.paging import Pages
 from mx_pipeline.records import Payment
 from mx_pipeline.sync.healing import heal_payments, is_whole_as_counted, mark_vanished
+from mx_pipeline.sync.invoice_list import InvoiceList
 from mx_pipeline.sync.lists import PAYMENTS, Standing
 from mx_pipeline.sync.orders import Phase
 from mx_pipeline.sync.payment_range import read_range
@@ -26,11 +27,12 @@ OPEN_SET_AGE = timedelta(days=120)
 """A payment that is older and still open is read again by a full sync or the weekly walk only."""
 
 
-def read_payments(work: Work) -> None:
+def read_payments(work: Work, invoices: InvoiceList) -> None:
     """Read what the order asks for.
 
     An incremental sync stops where all is known, unchanged and older than the look-back. Once a day it asks
-    for older payments that are still open, once a week it reads the whole list.
+    for older payments that are still open, once a week it reads the whole list. `invoices`: begun when the last
+    payments have come.
     """
     match work.order.mode:
         case "latest":
@@ -40,19 +42,19 @@ def read_payments(work: Work) -> None:
         case "range":
             read_range(work)
         case "incremental" | "full":
-            _read_all_that_is_due(work)
+            _read_all_that_is_due(work, invoices)
         case "named":
             raise AssertionError("what notifications name is read by sync_named")
 
 
-def _read_all_that_is_due(work: Work) -> None:
-    standing = PAYMENTS.standing(work)
+def _read_all_that_is_due(work: Work, invoices: InvoiceList) -> None:
+    standing, _ = work.commit(lambda tenant: (PAYMENTS.standing_in(tenant), invoices.look(tenant)))
     to_end = work.order.mode == "full" or standing.weekly_due or not standing.is_walked
     now = work.observed_at(time.monotonic())
     older_than, by_id = now - LOOK_BACK, list[int]()
     if standing.daily_due and not to_end:
         older_than, by_id = _open_set(work, now)
-    for page, merged in walk(work, PAYMENTS, _ask(work), standing, to_end=to_end):
+    for page, merged in walk(work, PAYMENTS, _ask(work, invoices.begin), standing, to_end=to_end):
         if not to_end and may_stop(work, PAYMENTS, page, merged, standing, older_than):
             break
     if by_id:
@@ -79,8 +81,8 @@ def _closed_if_whole(
     return due, is_whole, vanished
 
 
-def _ask(work: Work) -> Callable[[int, int], Pages[Payment]]:
-    return lambda at, ahead: work.client.list_payments(offset=at, pages_ahead=ahead)
+def _ask(work: Work, on_end: Callable[[], None]) -> Callable[[int, int], Pages[Payment]]:
+    return lambda at, ahead: work.client.list_payments(offset=at, pages_ahead=ahead, on_end=on_end)
 
 
 def _open_set(work: Work, now: datetime) -> tuple[datetime, list[int]]:

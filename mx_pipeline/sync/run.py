@@ -21,6 +21,7 @@ from mx_pipeline.sync.details import read_details
 from mx_pipeline.sync.ending import ended_by
 from mx_pipeline.sync.enrichment import enrich
 from mx_pipeline.sync.invoice_flight import invoice_flight
+from mx_pipeline.sync.invoice_list import invoice_list
 from mx_pipeline.sync.invoice_map import read_invoice_map
 from mx_pipeline.sync.named import sync_named
 from mx_pipeline.sync.orders import Outcome, Phase, Stat, SyncOrder, SyncReport
@@ -126,13 +127,13 @@ def _run_phases(work: Work) -> None:
         with invoice_flight(work) as invoices:
             sync_named(work, invoices)
         return
-    if Phase.PAYMENTS in ordered:
-        with work.phase(Phase.PAYMENTS):
-            read_payments(work)
-    with invoice_flight(work) as invoices:
+    with invoice_list(work) as listed, invoice_flight(work) as invoices:
+        if Phase.PAYMENTS in ordered:
+            with work.phase(Phase.PAYMENTS):
+                read_payments(work, listed)
         if Phase.INVOICE_MAP in ordered:
             with work.phase(Phase.INVOICE_MAP):
-                to_ask = read_invoice_map(work, invoices)
+                to_ask = read_invoice_map(work, listed, invoices)
         if Phase.INVOICE_DETAILS in ordered:
             with work.phase(Phase.INVOICE_DETAILS):
                 read_details(work, invoices, to_ask)

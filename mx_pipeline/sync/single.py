@@ -66,17 +66,18 @@ class SingleStream(Generic[D]):
 
     def worth_asking(self, work: Work, ids: Sequence[int]) -> Sequence[int]:
         """What MX denied twice, not long ago, is left alone; a full sync asks for it all the same."""
-        if not ids:
-            return ids
-        denied, work.may_hold_aside = work.commit(
-            lambda tenant: (
-                set(denied_lately(tenant, self.stream)),
-                bool(tenant.one("sync", "quarantined")[0]),
-            )
-        )
+        if ids and self.stream not in work.denied:
+            work.commit(lambda tenant: self.look(tenant, work))
+        denied = work.denied.get(self.stream)
         if work.order.mode == "full" or not denied:
             return ids
         return array("q", (mx_id for mx_id in ids if mx_id not in denied))
+
+    def look(self, tenant: Tenant, work: Work) -> None:
+        """What MX denied; looked up once, and again when something was refused since."""
+        if self.stream not in work.denied:
+            work.denied[self.stream] = frozenset(denied_lately(tenant, self.stream))
+            work.may_hold_aside = bool(tenant.one("sync", "quarantined")[0])
 
     def write_all(self, work: Work, batches: Generator[Sequence[Fetched[D]]], phase: Phase) -> None:
         """Write batch by batch, as they come."""
@@ -88,6 +89,8 @@ class SingleStream(Generic[D]):
                     work.progress.add(phase, len(batch))
                 work.add(phase, merged)
                 work.count_refused(refused)
+                if refused:
+                    work.denied.pop(self.stream, None)
                 work.details[self.stream] += len(batch)
 
     def _write(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from mx_pipeline.mx_api.page import Page
 from mx_pipeline.mx_api.paging import Pages
-from mx_pipeline.sync.lists import ListStream, R, Standing
+from mx_pipeline.sync.lists import Also, ListStream, R, Standing, nothing_else
 from mx_pipeline.sync.work import Work
 from mx_pipeline.warehouse.loading import Merged
 
@@ -26,12 +26,14 @@ def walk(
     standing: Standing,
     *,
     to_end: bool,
+    also: Also[R] = nothing_else,
 ) -> Iterator[tuple[Page[R], Merged]]:
     """Page by page, each already written. The caller leaves when `may_stop` and its own wish say so.
 
     A walk that was cut off goes on where it was: what had come since is read from the top first. Whether
     anything slipped through is for the certificate to say. `ask` starts a walk at an offset, with so many
     pages read ahead, which costs no call more where the caller does not leave before the end (`to_end`).
+    `also`: as for `ListStream.write`.
     """
     start = 0
     if standing.open_position and (work.order.mode == "full" or not standing.is_walked):
@@ -45,7 +47,7 @@ def walk(
             stream.read(work).begin_anew()
     pages = ask(start, PAGES_AHEAD if to_end else 0)
     for page in pages:
-        yield page, stream.write(work, pages, page)
+        yield page, stream.write(work, pages, page, also=also)
 
 
 def may_stop(

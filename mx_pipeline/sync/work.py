@@ -32,6 +32,11 @@ T = TypeVar("T")
 Facts: TypeAlias = tuple[EnrichedFacts, dict[str, int]]
 """What the statistics say of some payments: counts, and why the unlinked ones are."""
 
+EARLY = {
+    Phase.PAYMENTS: (Phase.INVOICE_MAP, "invoice_list"),
+    Phase.INVOICE_MAP: (Phase.INVOICE_DETAILS, "invoice_detail"),
+}
+"""In which phase such calls are made already for the next one."""
 MOST_NOTES = 20
 """More than a person reads; the rest is in quarantine and in the certificate."""
 
@@ -121,10 +126,13 @@ class Work:
     details: Counter[str] = field(default_factory=Counter[str])
     """Single records asked for, by stream."""
     unknown_statuses: Counter[str] = field(default_factory=Counter[str])
-    early_details: int = 0
+    early_calls: Counter[Phase] = field(default_factory=Counter[Phase])
+    """Those of a phase that were made before it."""
     refused: int = 0
     may_hold_aside: bool = True
     """Something may be in quarantine that is to be released when it is taken in."""
+    denied: dict[str, frozenset[int]] = field(default_factory=dict[str, frozenset[int]])
+    """Single records that MX denied not long before, by stream; of the streams that were looked at."""
     vanished: int = 0
     """Payments that MX lists no more."""
     notes: list[str] = field(default_factory=list[str])
@@ -194,20 +202,18 @@ class Work:
         """Run one phase, if it was ordered, and keep what it did; `phases_done` has it only when it ended well."""
         if phase is not self.told_phase:
             self.entering = self.told_phase = phase
-        calls, early, began = self.calls.total, self.calls.to("invoice_detail"), time.monotonic()
+        next_phase, endpoint = EARLY.get(phase, (None, ""))
+        calls, early, began = self.calls.total, self.calls.to(endpoint), time.monotonic()
         self.merged.setdefault(phase, Merged())
         with span(f"phase {phase}", merchant_id=self.order.merchant_id, run_id=self.run_id) as told:
             yield
             merged = self.merged[phase]
             changed = {"inserted": merged.inserted, "updated": merged.updated, "unchanged": merged.unchanged}
             told.tell({"calls": self.calls.total - calls, **changed})
-        calls = self.calls.total - calls
-        # Invoices are asked for while their list is read; they are the next phase's.
-        if phase is Phase.INVOICE_MAP:
-            self.early_details = self.calls.to("invoice_detail") - early
-            calls -= self.early_details
-        elif phase is Phase.INVOICE_DETAILS:
-            calls += self.early_details
+        calls = self.calls.total - calls + self.early_calls[phase]
+        if next_phase is not None:
+            self.early_calls[next_phase] = self.calls.to(endpoint) - early
+            calls -= self.early_calls[next_phase]
         self.progress.ended(phase)
         self.seconds[phase.value] = round(time.monotonic() - began, 3)
         self.phases_done[phase] = {

@@ -50,9 +50,10 @@ def numbers_to_map(tenant: Tenant, payments: PaymentIds) -> Sequence[int]:
     return tenant.ids("links", "numbers_to_map", ids=_ids(tenant, payments))
 
 
-def invoices_of_page_to_fetch(tenant: Tenant, numbers: Iterable[int]) -> Sequence[int]:
-    """Which invoices of one page of their list, by its numbers, are wanted for certain and not here."""
-    return tenant.column("links", "invoices_of_page_to_fetch", numbers=bigints(numbers))
+def invoices_of_page_to_fetch(tenant: Tenant, page: Mapping[int, int]) -> Sequence[int]:
+    """Which invoices of one page of their list, by id their numbers, are wanted for certain and not here."""
+    numbers = set(page.values())
+    return tenant.column("links", "invoices_of_page_to_fetch", ids=bigints(page), numbers=bigints(numbers))
 
 
 def payments_of_numbers(tenant: Tenant, payments: PaymentIds, numbers: Sequence[int]) -> dict[int, int]:

@@ -109,6 +109,58 @@ def test_leaving_early_waits_for_what_is_under_way_and_asks_no_more():
     assert len(changing.asked) == asked <= 4
 
 
+def test_a_walk_that_was_begun_finds_its_first_page_under_way():
+    begun, alone = ChangingList(95), ChangingList(95)
+    first_asked = threading.Event()
+
+    def fetch(ask: Ask) -> Envelope:
+        first_asked.set()
+        return begun.fetch(ask)
+
+    pages = Pages(fetch, lambda row: row, page_size=10, limit=None, offset=0)
+    pages.begin()
+    pages.begin()
+    assert first_asked.wait(30)
+    met = [record.payment_id - FIRST_ID for page in pages for record in page.records]
+
+    assert met == alone.walked()
+    assert begun.asked == alone.asked
+
+
+def test_a_walk_that_was_begun_and_is_not_wanted_is_waited_for_and_asks_no_more():
+    changing = ChangingList(95)
+    pages = Pages(changing.fetch, lambda row: row, page_size=10, limit=None, offset=0)
+
+    pages.begin()
+    pages.close()
+    pages.close()
+
+    assert len(changing.asked) <= 1
+    assert not [one for one in threading.enumerate() if one.name.startswith("reading-ahead")]
+
+
+@pytest.mark.parametrize("pages_ahead", [0, 1, 3])
+def test_the_end_of_the_list_is_told_once_and_before_its_last_page_is_taken(pages_ahead: int):
+    changing, told = ChangingList(95), list[int]()
+    taken = list[int]()
+
+    pages = Pages(
+        changing.fetch,
+        lambda row: row,
+        page_size=10,
+        limit=None,
+        offset=0,
+        pages_ahead=pages_ahead,
+        on_end=lambda: told.append(len(taken)),
+    )
+    for page in pages:
+        taken.append(page.offset)
+
+    assert len(taken) == 10
+    assert len(told) == 1
+    assert told[0] <= 9
+
+
 def test_an_error_comes_in_its_turn_and_the_walk_goes_on_from_there():
     changing = ChangingList(35)
     refusals = iter([MxForbidden("no")])

@@ -211,13 +211,43 @@ def test_h19_a_key_revoked_among_many_is_asked_about_once_more_and_then_nothing_
     assert len(vendor.requests) <= 30 + AT_ONCE + 1
 
 
+def test_of_answers_that_came_together_each_is_handed_on_before_the_next_is_read(
+    a_client: Callable[..., MxClient], vendor: Vendor
+):
+    all_asked, answered = threading.Barrier(AT_ONCE), list[int]()
+
+    def together(request: Request, wire: socket.socket) -> None:
+        all_asked.wait(30)
+        wire.sendall(the_invoice(request))
+        answered.append(_number(request))
+
+    vendor.answers(together)
+    client = a_client(gate=a_gate())
+    asked(client, *range(AT_ONCE))  # so that each has a connection
+    calls = client.invoices_side_by_side()
+    for number in range(AT_ONCE):
+        assert calls.start(FIRST + number)
+    deadline = time.monotonic() + 30
+    while len(answered) < 2 * AT_ONCE and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    coming = calls.wait(30)
+    first = next(coming)
+    left = calls.in_the_air
+    others = list(coming)
+    calls.close()
+
+    assert left == AT_ONCE - 1
+    assert sorted(mx_id - FIRST for mx_id, _, _ in [first, *others]) == list(range(AT_ONCE))
+
+
 def test_whoever_waits_is_woken(client: MxClient):
     calls = client.invoices_side_by_side()
     waiting = threading.Timer(0.05, calls.wake)
     waiting.start()
     began = time.monotonic()
 
-    assert calls.wait(10) == []
+    assert list(calls.wait(10)) == []
     assert time.monotonic() - began < 5
     waiting.join()
     calls.close()

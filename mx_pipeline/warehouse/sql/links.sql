@@ -71,7 +71,9 @@ SELECT payment.invoice_number
 -- name: invoices_of_page_to_fetch
 -- Of one page of the invoice list: those never read that alone carry a number which MX itself wrote into a
 -- payment. `invoices_to_fetch` says the same of them, and more, but looks at all of a merchant's payments.
--- OFFSET 0 makes Postgres look each number up, where it would read all of the merchant's rows for each page.
+-- OFFSET 0 makes Postgres look each number up, where it would read all of the merchant's rows for each page. The
+-- invoices that were read are found once a page: looked up one by one, and before there are statistics, each look-up
+-- may read all of the merchant's (500 invoices: 45 ms; so: 5 ms).
 SELECT map.mx_invoice_id
   FROM unnest(CAST(:numbers AS bigint[])) AS page (invoice_number)
  CROSS JOIN LATERAL (SELECT min(mx_invoice_id) AS mx_invoice_id
@@ -87,11 +89,11 @@ SELECT map.mx_invoice_id
                   AND invoice_ids IS NULL
                   AND detail_observed_at IS NULL
                OFFSET 0)
-   AND NOT EXISTS (SELECT FROM mx.invoice_documents AS invoice
-                    WHERE invoice.merchant_id = :merchant_id
-                      AND invoice.mx_invoice_id = map.mx_invoice_id
-                      AND invoice.detail_observed_at IS NOT NULL
-                   OFFSET 0)
+   AND map.mx_invoice_id NOT IN (SELECT mx_invoice_id
+                                   FROM mx.invoice_documents
+                                  WHERE merchant_id = :merchant_id
+                                    AND detail_observed_at IS NOT NULL
+                                    AND mx_invoice_id = ANY (CAST(:ids AS bigint[])))
  ORDER BY map.mx_invoice_id DESC
 
 -- name: payments_of_numbers
