@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -44,6 +45,10 @@ class Person:
         return "".join(self.connection.notices)
 
 
+PATIENCE_SECONDS = 30
+THEIR_BACKENDS = "SELECT count(*) FROM pg_stat_activity WHERE usename::text = ANY (%s)"
+
+
 class PeopleWithSql:
     """Makes logins in one warehouse."""
 
@@ -77,8 +82,19 @@ class PeopleWithSql:
         with closing(psycopg2.connect(server.render_as_string(hide_password=False))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
+                self._wait_until_they_are_gone(cursor)
                 for name in self.names:
                     cursor.execute(f"DROP ROLE IF EXISTS {name}")
+
+    def _wait_until_they_are_gone(self, cursor: Any) -> None:
+        """What was temporary is dropped by a backend that ends, a moment after its connection."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            cursor.execute(THEIR_BACKENDS, (self.names,))
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.01)
+        raise TimeoutError("a backend does not end though its connection is closed")
 
 
 @pytest.fixture

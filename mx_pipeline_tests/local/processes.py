@@ -11,7 +11,7 @@ import psycopg2
 
 from mx_pipeline.local import file_locks
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @contextmanager

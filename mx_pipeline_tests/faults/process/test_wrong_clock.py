@@ -30,7 +30,7 @@ CLOCKS = {
 READERS = {
     "sync/run.py": "when a run began and ended, for its report",
     "sync/dry_run.py": "the same, of one that only compares",
-    "sync/answering.py": "the same, of a run that could not begin",
+    "sync/failed_report.py": "the same, of a run that could not begin",
     "mx_api/answers.py": "a date in Retry-After, where the answer has no Date of its own",
     "warehouse/sql_logins.py": "whether the day that a person names is to come",
 }
