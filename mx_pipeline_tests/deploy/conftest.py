@@ -27,7 +27,7 @@ class OnCelery:
 
     def __init__(self, deployment: Deployment, home: Path, children: Children) -> None:
         self.deployment, self.home, self._children = deployment, home, children
-        self._ports = {"6379": free_port(), "4000": free_port(), "3000": free_port()}
+        self._ports = {port: free_port() for port in ("6379", "4000", "3000", "8000")}
         self._commands = commands(self._ports)
         self._running: dict[str, Child] = {}
         self.ui = Ui(f"http://127.0.0.1:{self._ports['3000']}")
@@ -60,9 +60,11 @@ class OnCelery:
         self._wait(lambda: accepts(self._ports["4000"]), "the code server")
         self.start("daemon")
         self.start("webserver")
+        self.start("api")
         for name in WORKERS:
             self._wait_for_worker(name)
         self._wait(lambda: answers(f"http://127.0.0.1:{self._ports['3000']}/server_info"), "the webserver")
+        self._wait(lambda: answers(f"http://127.0.0.1:{self._ports['8000']}/readyz"), "the HTTP API")
 
     def start_worker(self, name: str) -> None:
         """One that was lost."""

@@ -115,6 +115,7 @@ def test_who_tells_and_who_shows_have_their_secrets_by_reference_and_start_witho
             for alert in ("MX_ALERT_URL", "MX_ALERT_SECRET")
         ),
         ("api", "MX_METRICS_TOKEN"),
+        ("api", "MX_OIDC_CLIENT_SECRET"),
     }
 
 
