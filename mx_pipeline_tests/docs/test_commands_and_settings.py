@@ -33,8 +33,7 @@ def test_every_command_in_a_block_would_be_taken_as_it_stands() -> None:
 
     for words in lines:
         try:
-            command, rest = _resolved(words)
-            command.make_context(command.name, rest)
+            _take(words)
         except Exception as error:  # Click's usage errors, and ours
             wrong[" ".join(words)] = str(error) or repr(error)
 
@@ -73,11 +72,17 @@ def test_the_page_of_settings_has_all_that_are_read_and_no_other() -> None:
     assert page - read - set(SETTING.findall(files)) == set()
 
 
-@pytest.mark.parametrize("words", [["merchant", "add"], ["status", "1", "--jason"], ["merchants", "add", "1"]])
+@pytest.mark.parametrize(
+    "words", [["merchant", "add"], ["status", "1", "--jason"], ["merchants", "add", "1"]]
+)
 def test_a_command_that_is_not_there_is_seen(words: list[str]) -> None:
     with pytest.raises(Exception, match=r"(?i)no such|no command|missing"):
-        command, rest = _resolved(words)
-        command.make_context(command.name, rest)
+        _take(words)
+
+
+def _take(words: list[str]) -> None:
+    command, rest = _resolved(words)
+    command.make_context(command.name, rest)
 
 
 def _lines_of_blocks() -> Iterator[list[str]]:
