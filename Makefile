@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Three on two cores: some tests only wait, for a lease or a server. Each has a Postgres of its own.
+# Three on two cores: some tests only wait, for a lease or a server. Each has a Postgres of its own, a copy of one.
 WORKERS ?= 3
 SIDE_BY_SIDE = --numprocesses=$(WORKERS) --dist=loadgroup
 
@@ -37,7 +37,7 @@ faults-full: $(INSTALLED) ## the same, and what CI sees scaled takes its real 30
 
 test-system: $(INSTALLED) ## the tests that need PgBouncer, PostgreSQL 15, Redis, Chromium and ip from the system's packages
 	@$(BIN)/python -m mx_pipeline_tests.system_parts
-	$(BIN)/python -m pytest -m system
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m system
 
 bench: $(INSTALLED) ## the figures of design and README, as ratios; one row alone: -m mx_pipeline_tests.bench --only ROW
 	$(BIN)/python -m mx_pipeline_tests.bench

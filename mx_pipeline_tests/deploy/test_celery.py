@@ -44,6 +44,7 @@ def test_the_instance_on_celery_is_the_usual_one_but_for_its_launcher() -> None:
 
 
 @pytest.mark.system
+@pytest.mark.begins_early
 @pytest.mark.timeout(400)
 def test_runs_survive_a_killed_worker_and_a_redis_that_forgot_and_a_cancel_stays_one(
     on_celery: OnCelery,

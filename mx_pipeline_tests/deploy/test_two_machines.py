@@ -20,7 +20,7 @@ from mx_pipeline_tests.fakes import oracle
 from mx_pipeline_tests.fakes.warehouse_under_test import MERCHANT, WarehouseUnderTest
 from mx_pipeline_tests.isolation.servers import debian_15, text_of
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.begins_early]
 
 CUT_SECONDS = STILL_THERE["tcp_user_timeout"] / 1000 + 2
 """Longer than a connection waits for an answer before it gives the other side up."""
