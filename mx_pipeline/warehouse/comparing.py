@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mx_pipeline.records import Invoice, Payment
 from mx_pipeline.warehouse.connections import Opening, Tenant
 from mx_pipeline.warehouse.deriving import bigints
+from mx_pipeline.warehouse.loading import unchanged_ids
 from mx_pipeline.warehouse.rows import content_hash
 
 LOOKING = Opening(is_read_only=True)
@@ -56,6 +57,6 @@ def not_read_alone(tenant: Tenant, invoices: Iterable[int]) -> set[int]:
 def _compared(tenant: Tenant, hashes: dict[int, int], page: str, same: str, stored: str) -> Compared:
     if not hashes:
         return Compared()
-    unchanged = len(tenant.column(page, same, ids=list(hashes), hashes=list(hashes.values())))
+    unchanged = len(unchanged_ids(tenant, page, same, hashes))
     known = len(tenant.column(page, stored, ids=list(hashes)))
     return Compared(added=len(hashes) - known, changed=known - unchanged, unchanged=unchanged)

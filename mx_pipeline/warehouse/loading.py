@@ -123,9 +123,21 @@ def release(tenant: Tenant, stream: str, ids: Sequence[int]) -> None:
         tenant.run("sync", "release", stream=stream, streams=list(SAME_RECORDS[stream]), ids=list(ids))
 
 
+def unchanged_ids(tenant: Tenant, page: str, statement: str, hashes: Mapping[int, int]) -> set[int]:
+    """Which records are stored with this very content; by `sql/<page>.sql: <statement>`, `unchanged_...`."""
+    if not hashes:
+        return set()
+    ids = list(hashes)
+    return set(
+        tenant.column(
+            page, statement, ids=ids, hashes=list(hashes.values()), lowest=min(ids), highest=max(ids)
+        )
+    )
+
+
 def _fresh(tenant: Tenant, page: str, statement: str, records: Mapping[int, R]) -> list[tuple[R, int]]:
     hashes = {mx_id: content_hash(record) for mx_id, record in records.items()}
-    unchanged = set(tenant.column(page, statement, ids=list(hashes), hashes=list(hashes.values())))
+    unchanged = unchanged_ids(tenant, page, statement, hashes)
     return [(records[mx_id], hashed) for mx_id, hashed in hashes.items() if mx_id not in unchanged]
 
 

@@ -1,14 +1,17 @@
 -- name: unchanged_invoices
--- Which of these list rows are stored with this very content. OFFSET 0
--- makes Postgres look each up, where it would read all of the merchant's rows for each page.
+-- Which of these list rows are stored with this very content. `lowest` and `highest`: of the ids.
+-- With them a table that nobody has analyzed yet is not read whole for each row (16 ms for 500, and growing); OFFSET 0
+-- keeps the merchant's rows from being read for each page.
 SELECT page.mx_invoice_id
   FROM unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_invoice_id, content_hash)
- CROSS JOIN LATERAL (SELECT list_hash, vanished_at
-                       FROM mx.invoice_documents AS stored
-                      WHERE stored.merchant_id = :merchant_id AND stored.mx_invoice_id = page.mx_invoice_id
-                     OFFSET 0) AS stored
+  JOIN (SELECT mx_invoice_id, list_hash
+          FROM mx.invoice_documents
+         WHERE merchant_id = :merchant_id
+           AND mx_invoice_id BETWEEN :lowest AND :highest
+           AND mx_invoice_id = ANY (CAST(:ids AS bigint[]))
+           AND vanished_at IS NULL
+        OFFSET 0) AS stored USING (mx_invoice_id)
  WHERE stored.list_hash = page.content_hash
-   AND stored.vanished_at IS NULL
 
 -- name: merge_invoices
 -- Insert and refresh invoices from their list rows, with the people in them and the map from number to

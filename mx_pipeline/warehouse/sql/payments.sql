@@ -1,14 +1,17 @@
 -- name: unchanged_payments
--- Which of these payments are stored with this very content, so that they need not travel again. OFFSET 0
--- makes Postgres look each up, where it would read all of the merchant's rows for each page.
+-- Which of these payments are stored with this very content, so that they need not travel again. `lowest` and `highest`: of the ids.
+-- With them a table that nobody has analyzed yet is not read whole for each row (16 ms for 500, and growing); OFFSET 0
+-- keeps the merchant's rows from being read for each page.
 SELECT page.mx_payment_id
   FROM unnest(CAST(:ids AS bigint[]), CAST(:hashes AS bigint[])) AS page (mx_payment_id, content_hash)
- CROSS JOIN LATERAL (SELECT list_hash, vanished_at
-                       FROM mx.payments AS stored
-                      WHERE stored.merchant_id = :merchant_id AND stored.mx_payment_id = page.mx_payment_id
-                     OFFSET 0) AS stored
+  JOIN (SELECT mx_payment_id, list_hash
+          FROM mx.payments
+         WHERE merchant_id = :merchant_id
+           AND mx_payment_id BETWEEN :lowest AND :highest
+           AND mx_payment_id = ANY (CAST(:ids AS bigint[]))
+           AND vanished_at IS NULL
+        OFFSET 0) AS stored USING (mx_payment_id)
  WHERE stored.list_hash = page.content_hash
-   AND stored.vanished_at IS NULL
 
 -- name: merge_payments
 -- Insert new payments and refresh changed ones, with the people in them, in one round trip. News that
