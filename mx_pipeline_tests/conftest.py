@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import count
@@ -21,6 +22,13 @@ from mx_pipeline_tests.local.server_image import TEMPLATE, ServerImage, shared_i
 from mx_pipeline_tests.local.throwaway_postgres import throwaway_postgres
 
 NUMBERS = count(1)
+
+
+def pytest_configure() -> None:
+    """Ctrl-C and a closed terminal mean what they mean, whoever has started us: what ignores them hands that on."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
